@@ -1,0 +1,62 @@
+# Copyright: ComposeOps contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The Docker command line as functions: inspection of containers and images, and processes inside containers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
+from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Completed, Runner
+
+PROJECT_LABEL = "com.docker.compose.project"
+SERVICE_LABEL = "com.docker.compose.service"
+
+
+class Docker:
+    """The engine of this host, through its command line and the given runner."""
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+
+    def available(self) -> bool:
+        """Whether an engine answers; False also where the command line is not installed."""
+        return self._runner.run(["docker", "version", "--format", "{{.Server.Version}}"], check=False).ok
+
+    def containers(self, project: str, service: str | None = None) -> list[dict[str, Any]]:
+        """Return `docker inspect` of the containers of a compose project, stopped ones included."""
+        argv = ["docker", "ps", "--all", "--quiet", "--no-trunc", "--filter", f"label={PROJECT_LABEL}={project}"]
+        if service is not None:
+            argv += ["--filter", f"label={SERVICE_LABEL}={service}"]
+        identifiers = self._runner.run(argv).stdout.split()
+        if not identifiers:
+            return []
+        # A container may end between the two calls; what is left is still the truth.
+        inspected = self._runner.run(["docker", "inspect", "--type", "container", *identifiers], check=False)
+        return list(json.loads(inspected.stdout or "[]"))
+
+    def running_container(self, project: str, service: str) -> dict[str, Any]:
+        """Return `docker inspect` of the one running container of a service; raise where there is none."""
+        running = [found for found in self.containers(project, service) if found["State"]["Running"]]
+        if not running:
+            raise ComposeOpsError(
+                f"Service {service} of stack {project} has no running container.",
+                "Deploy the stack first (playbooks/deploy.yml), or look at playbooks/logs.yml.",
+            )
+        return running[0]
+
+    def execute(
+        self, container: str, argv: Sequence[str], *, stdin: str | None = None, timeout: float = 60, check: bool = True
+    ) -> Completed:
+        """Run ``argv`` inside a container; a secret goes through ``stdin``, never through ``argv``."""
+        interactive = ["--interactive"] if stdin is not None else []
+        return self._runner.run(
+            ["docker", "exec", *interactive, container, *argv], stdin=stdin, timeout=timeout, check=check
+        )
+
+    def logs(self, container: str, lines: int) -> str:
+        """Return the last ``lines`` lines a container wrote, both streams, oldest first."""
+        completed = self._runner.run(["docker", "logs", "--tail", str(lines), container], check=False)
+        return (completed.stdout + completed.stderr).strip()

@@ -1,0 +1,86 @@
+# Copyright: ComposeOps contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Files written whole or not at all, and locks that end with their holder."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterator
+
+from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
+
+
+def read_bytes(path: str) -> bytes | None:
+    """Return the content of ``path``, or None where there is no such file."""
+    try:
+        with open(path, "rb") as stream:
+            return stream.read()
+    except FileNotFoundError:
+        return None
+
+
+def read_text(path: str) -> str | None:
+    """Return the content of ``path`` as UTF-8 text, or None where there is no such file."""
+    content = read_bytes(path)
+    return None if content is None else content.decode("utf-8", "replace")
+
+
+def write_atomically(path: str, content: bytes, *, mode: int, uid: int = 0, gid: int = 0) -> None:
+    """Replace ``path`` so that a reader, or a crash at any point, sees the old content or the new, never a part.
+
+    The mode is set before the content is written, so a secret is never readable by others in between. A symbolic
+    link at ``path`` is followed: the file it names is replaced, and the link stays.
+    """
+    target = os.path.realpath(path)
+    directory = os.path.dirname(target)
+    try:
+        descriptor, temporary = tempfile.mkstemp(prefix=f".{os.path.basename(target)}.", dir=directory)
+    except OSError as error:
+        raise ComposeOpsError(
+            f"{path} cannot be written: {error.strerror}: {directory}.", "Create the directory, or free its disk."
+        ) from error
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            os.fchown(stream.fileno(), uid, gid)
+            os.fchmod(stream.fileno(), mode)
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, target)
+    except OSError as error:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise ComposeOpsError(
+            f"{path} was not written: {error.strerror}. What was there before is still there.",
+            "Free the disk or correct the permissions, then run again.",
+        ) from error
+    directory_descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(directory_descriptor)
+    finally:
+        os.close(directory_descriptor)
+
+
+@contextlib.contextmanager
+def exclusive(path: str, purpose: str) -> Iterator[None]:
+    """Hold the lock file ``path`` while the block runs; raise at once, naming the holder, when another has it.
+
+    The kernel releases the lock when its holder ends, however it ends, so a killed run leaves none behind.
+    """
+    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+    with open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+", encoding="utf-8") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = stream.read().strip() or "another run"
+            raise ComposeOpsError(
+                f"{path} is held by {holder}.", "Wait until it has ended, then run again."
+            ) from error
+        stream.seek(0)
+        stream.truncate()
+        stream.write(f"{purpose} (process {os.getpid()})\n")
+        stream.flush()
+        yield

@@ -1,0 +1,1 @@
+"""The sample application: one small program that plays every application role of the systems."""

@@ -76,9 +76,7 @@ def exclusive(path: str, purpose: str) -> Iterator[None]:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             holder = stream.read().strip() or "another run"
-            raise ComposeOpsError(
-                f"{path} is held by {holder}.", "Wait until it has ended, then run again."
-            ) from error
+            raise ComposeOpsError(f"{path} is held by {holder}.", "Wait until it has ended, then run again.") from error
         stream.seek(0)
         stream.truncate()
         stream.write(f"{purpose} (process {os.getpid()})\n")

@@ -84,7 +84,7 @@ class CommandRunner:
                 stdin=subprocess.DEVNULL if stdin is None else None,
             )
         except FileNotFoundError as error:
-            if check or directory is not None and not os.path.isdir(directory):
+            if check or (directory is not None and not os.path.isdir(directory)):
                 raise CommandError(
                     f"{argv[0]} could not be started: {error.strerror}: {error.filename}.",
                     "Install it, or run the playbook that does (playbooks/provision.yml).",

@@ -27,7 +27,8 @@ class CallbackModule(CallbackBase):
             "host": result.host.name,
             "task": result.task_name,
             "status": status,
-            "result": {**result.result, "changed": result.is_changed(), "failed": result.is_failed()},
+            # The statuses were taken out of what callbacks are given: the kind of event says them.
+            "result": {**result.result, "changed": result.is_changed(), "failed": status in ("failed", "unreachable")},
         }
         with open(os.environ["COMPOSEOPS_RESULT_FILE"], "a", encoding="utf-8") as stream:
             stream.write(json.dumps(line, default=str) + "\n")

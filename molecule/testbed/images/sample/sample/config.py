@@ -81,7 +81,7 @@ def from_environment(env: Environment) -> Config:
         environment=text(env, "ENVIRONMENT") or text(env, "NODE_ENV", "production"),
         version=text(env, "SAMPLE_VERSION", "0.0.0"),
         git_commit=text(env, "GIT_COMMIT", "unknown"),
-        host=text(env, "SAMPLE_HOST", "0.0.0.0"),
+        host=text(env, "SAMPLE_HOST", "0.0.0.0"),  # noqa: S104  # what is reachable is the compose file's decision
         ports=listen_ports(env),
         path_prefix=path_prefix(env),
         start_delay=number(env, "START_DELAY", 0.0),

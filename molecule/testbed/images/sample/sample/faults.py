@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sample.environment import Environment, boolean, number, text
+
+# Seconds, some thirty years: longer than any test, and what a timer can still be set to.
+LARGEST = 1_000_000_000
 
 
 class FaultError(Exception):
@@ -97,7 +99,8 @@ def _check(name: str, value: object) -> None:
 
 
 def _check_number(name: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
-        raise FaultError(f"{name}: write a number of at least 0")
+    # Written this way round so that nan is refused too.
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= LARGEST:
+        raise FaultError(f"{name}: write a number from 0 to {LARGEST}")
     if name == "error_rate" and value > 1:
         raise FaultError("error_rate: write a share from 0 to 1")

@@ -35,6 +35,11 @@ def parse(body: object) -> NewPet:
 
 def _field(body: dict[str, object], name: str, default: str | None) -> str:
     value = body.get(name, default)
-    if not isinstance(value, str) or not value or len(value) > LIMIT or "\0" in value:
+    if not isinstance(value, str) or not 0 < len(value) <= LIMIT or not _storable(value):
         raise PetError(f"{name}: write 1 to {LIMIT} characters")
     return value
+
+
+def _storable(value: str) -> bool:
+    """PostgreSQL stores neither NUL nor half a surrogate pair, both of which JSON can carry."""
+    return "\0" not in value and not any("\ud800" <= character <= "\udfff" for character in value)

@@ -1,0 +1,99 @@
+# Copyright: ComposeOps contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What is deployed of a stack on this host, recorded after its health gate passed.
+
+Other domains read it: the edge takes the endpoints from here, checks and backups the project's name.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
+from ansible_collections.composeops.stack.plugins.module_utils.io import files
+
+DIRECTORY = "/var/lib/composeops/stacks"
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where this host reaches a routed service: ``address:host_port`` leads to ``port`` in its container."""
+
+    service: str
+    port: int
+    address: str
+    host_port: int
+
+
+@dataclass(frozen=True)
+class StackState:
+    """The record of the last deployment that passed its gate; no secrets in it."""
+
+    stack: str
+    project: str
+    revision: str
+    applied_at: str
+    endpoints: tuple[Endpoint, ...] = ()
+    images: Mapping[str, str] = field(default_factory=dict)
+    """Service to image digest, or image id where the image has no digest."""
+    inputs: str = ""
+    """Fingerprint of everything the deployment was made from."""
+    stopped: bool = False
+    """An operator stopped the stack deliberately."""
+
+
+def directory(stack: str, root: str = DIRECTORY) -> str:
+    """Return the directory of a stack on its host."""
+    return os.path.join(root, stack)
+
+
+def path(stack: str, root: str = DIRECTORY) -> str:
+    """Return the file of a stack's record."""
+    return os.path.join(directory(stack, root), "state.json")
+
+
+def read_state(stack: str, root: str = DIRECTORY) -> StackState | None:
+    """Return the record of ``stack``, or None where it was never deployed here."""
+    location = path(stack, root)
+    text = files.read_text(location)
+    if text is None:
+        return None
+    try:
+        return _parse(json.loads(text))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ComposeOpsError(
+            f"{location} is not a stack record that this version reads: {error}.",
+            "Move it away and deploy again; containers and volumes stay as they are.",
+        ) from error
+
+
+def endpoints(stack: str, service: str | None = None, root: str = DIRECTORY) -> list[Endpoint]:
+    """Return where the routed services of ``stack`` are reached, or those of one service; empty before a deployment."""
+    state = read_state(stack, root)
+    found = state.endpoints if state else ()
+    return [endpoint for endpoint in found if service is None or endpoint.service == service]
+
+
+def serialise(state: StackState) -> bytes:
+    """Return the file's content for ``state``."""
+    return (json.dumps({"schema": SCHEMA, **asdict(state)}, indent=2, sort_keys=True) + "\n").encode()
+
+
+def _parse(content: Any) -> StackState:
+    if content["schema"] != SCHEMA:
+        raise ValueError(f"schema {content['schema']}, not {SCHEMA}")
+    return StackState(
+        stack=content["stack"],
+        project=content["project"],
+        revision=content["revision"],
+        applied_at=content["applied_at"],
+        endpoints=tuple(Endpoint(**endpoint) for endpoint in content["endpoints"]),
+        images=dict(content["images"]),
+        inputs=content["inputs"],
+        stopped=bool(content["stopped"]),
+    )

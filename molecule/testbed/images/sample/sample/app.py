@@ -75,6 +75,8 @@ def build(handlers: Handlers, chaos: Chaos, in_flight: InFlight, stopping: async
     async def headers(_request: web.Request, response: web.StreamResponse) -> None:
         response.headers["X-App-Version"] = handlers.version
         if stopping.is_set():
+            # The header as well: at this point aiohttp has already decided on it.
+            response.headers["Connection"] = "close"
             response.force_close()
 
     app = web.Application(middlewares=[count, fail, dependencies])

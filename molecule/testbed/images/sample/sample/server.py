@@ -48,8 +48,6 @@ async def _run(config: Config, chaos: Chaos, stopping: asyncio.Event, stack: Asy
     if config.database:
         database = await Database.open(config.database)
         stack.push_async_callback(database.close)
-        preparing = asyncio.create_task(database.prepare_schema(config.migrate_on_start))
-        stack.callback(preparing.cancel)
     if config.redis:
         cache = Cache(config.redis)
         stack.push_async_callback(cache.close)
@@ -68,6 +66,9 @@ async def _run(config: Config, chaos: Chaos, stopping: asyncio.Event, stack: Asy
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     listeners = [await _listen(runner, config.host, port) for port in config.ports]
+    if database:
+        preparing = asyncio.create_task(database.prepare_schema(config.migrate_on_start))
+        stack.push_async_callback(_end, preparing)
     log.info("%s %s listens on %s", config.service, config.version, ", ".join(map(str, config.ports)))
 
     await stopping.wait()
@@ -91,6 +92,12 @@ async def _listen(runner: web.AppRunner, host: str, port: int) -> asyncio.Abstra
         return await asyncio.get_running_loop().create_server(runner.server, host, port, backlog=512)
     except OSError as error:
         raise ConfigError(f"cannot listen on {host} port {port}: {error.strerror}") from error
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    """Waited for, so that it has let go of its connection before the pool closes."""
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 def _stop(stopping: asyncio.Event, chaos: Chaos) -> None:

@@ -34,6 +34,9 @@ class Sockets:
                     await socket.send_str(message.data)
                 elif message.type == WSMsgType.BINARY:
                     await socket.send_bytes(message.data)
+            if self._closing:
+                # `close` wakes this loop before it sends its code; returning would send 1000 first.
+                await self._restart(socket)
         except ConnectionResetError:
             # The client went away between its message and our answer.
             pass

@@ -8,9 +8,14 @@ import contextlib
 import fcntl
 import os
 import tempfile
+import time
 from collections.abc import Iterator
+from typing import IO
 
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
+
+LOCK_POLL = 0.1
+"""Seconds between two attempts to take a lock that another holds."""
 
 
 def read_bytes(path: str) -> bytes | None:
@@ -65,20 +70,31 @@ def write_atomically(path: str, content: bytes, *, mode: int, uid: int = 0, gid:
 
 
 @contextlib.contextmanager
-def exclusive(path: str, purpose: str) -> Iterator[None]:
-    """Hold the lock file ``path`` while the block runs; raise at once, naming the holder, when another has it.
+def exclusive(path: str, purpose: str, *, wait: float = 0) -> Iterator[None]:
+    """Hold the lock file ``path`` while the block runs; raise, naming the holder, when another keeps it.
+
+    ``wait`` is how many seconds the other may take to let go, for locks that are held briefly; without it, none.
 
     The kernel releases the lock when its holder ends, however it ends, so a killed run leaves none behind.
     """
     os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
     with open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+", encoding="utf-8") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            holder = stream.read().strip() or "another run"
-            raise ComposeOpsError(f"{path} is held by {holder}.", "Wait until it has ended, then run again.") from error
+        deadline = time.monotonic() + wait
+        while not _locked(stream):
+            if time.monotonic() >= deadline:
+                holder = stream.read().strip() or "another run"
+                raise ComposeOpsError(f"{path} is held by {holder}.", "Wait until it has ended, then run again.")
+            time.sleep(LOCK_POLL)
         stream.seek(0)
         stream.truncate()
         stream.write(f"{purpose} (process {os.getpid()})\n")
         stream.flush()
         yield
+
+
+def _locked(stream: IO[str]) -> bool:
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

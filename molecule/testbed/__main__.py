@@ -1,0 +1,9 @@
+"""`python -m testbed`, with PYTHONPATH=molecule."""
+
+from __future__ import annotations
+
+import sys
+
+from testbed.cli import main
+
+sys.exit(main())

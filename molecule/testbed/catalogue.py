@@ -1,0 +1,89 @@
+"""The images of the bed."""
+
+from __future__ import annotations
+
+from testbed import machine, weed
+from testbed.images import FOLDER, Files, Image
+from testbed.state import StateDirectory
+
+SAMPLE_VERSIONS = ("1.0.0", "1.1.0")
+SAMPLE_NAMES = ("backend", "mobile-backend", "customer-portal")
+
+
+def host_extra() -> Files:
+    """The machine's extra authorities, so that a host behind the same proxy trusts what this machine trusts."""
+    certificates = machine.read_extra_certificates()
+    return {f"certificates/{fingerprint[:16]}.crt": text.encode() for fingerprint, text in certificates.items()}
+
+
+def host(release: str) -> Image:
+    return Image(name=f"host-{release}", folder="host", base=release, extra=host_extra)
+
+
+def services(directory: StateDirectory) -> list[Image]:
+    return [
+        Image(name="registry", folder="registry", base="trixie"),
+        Image(name="acme", folder="acme", base="trixie"),
+        Image(name="s3", folder="s3", base="trixie", extra=lambda: weed.files(directory)),
+    ]
+
+
+def upstream() -> list[Image]:
+    """Images that production names from Docker Hub, under those names."""
+    return [
+        Image(
+            name="postgres",
+            folder="postgres",
+            base="bookworm",
+            publish=("library/postgres:15-alpine",),
+            upstream="postgres:15-alpine",
+        ),
+        Image(
+            name="redis",
+            folder="redis",
+            base="bookworm",
+            publish=("library/redis:7-alpine",),
+            upstream="redis:7-alpine",
+        ),
+        Image(
+            name="nginx",
+            folder="nginx",
+            base="bookworm",
+            publish=("library/nginx:alpine",),
+            upstream="nginx:alpine",
+        ),
+        Image(
+            name="mosquitto",
+            folder="mosquitto",
+            base="bookworm",
+            publish=("library/eclipse-mosquitto:2",),
+            upstream="eclipse-mosquitto:2",
+        ),
+    ]
+
+
+def applications() -> list[Image]:
+    """The petcare applications, two versions each; the second is built after the first to share its layers."""
+    found = []
+    before: dict[str, str] = {}
+    for version in SAMPLE_VERSIONS:
+        references = tuple(f"petcare/{name}:{version}" for name in SAMPLE_NAMES)
+        for folder, base, publish in (
+            ("sample", "bookworm", references),
+            ("petcare-frontend", "nginx", (f"petcare/frontend:{version}",)),
+        ):
+            image = Image(
+                name=f"{folder}-{version}",
+                folder=folder,
+                base=base,
+                arguments={"VERSION": version},
+                publish=publish,
+                after=before.get(folder, ""),
+            )
+            before[folder] = image.step
+            found.append(image)
+    return found
+
+
+def buildable(image: Image) -> bool:
+    return (FOLDER / image.folder / "Dockerfile").is_file()

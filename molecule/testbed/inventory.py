@@ -1,0 +1,102 @@
+"""The overlay inventory: given after a system's own (`-i inventories/petcare -i .testbed/inventory`), it points it at the bed."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from typing import Any
+
+import yaml
+
+from testbed import acme, hosts, registry, store
+from testbed.state import State, StateDirectory
+
+HEADER = "# Written by the test bed (`bed inventory`); changes are lost.\n---\n"
+
+# The name of the host in the system's inventory: every host of the bed can play it.
+SYSTEM_HOST = "petcare1"
+
+# Credentials of other companies' services, which nothing here can generate for real.
+EXTERNAL = ("smtp_pass", "wechat_app_secret", "aws_secret_access_key", "sentry_key")
+
+
+def folder(host: str) -> str:
+    return "inventory" if host == hosts.DEFAULT_HOST else f"inventory-{host}"
+
+
+def hosts_document(directory: StateDirectory, state: State, host: str) -> dict[str, Any]:
+    connection = {
+        "ansible_host": hosts.address(state, host),
+        "ansible_user": hosts.USER,
+        "ansible_ssh_private_key_file": str(hosts.key_path(directory)),
+        "ansible_ssh_common_args": f"-o UserKnownHostsFile={hosts.known_hosts_path(directory)} "
+        "-o StrictHostKeyChecking=yes -o IdentitiesOnly=yes",
+        "ansible_python_interpreter": "/usr/bin/python3",
+    }
+    return {"all": {"children": {"composeops": {"hosts": {SYSTEM_HOST: connection}}}}}
+
+
+def variables(directory: StateDirectory, state: State, host: str, external: dict[str, str]) -> dict[str, Any]:
+    """What differs between the bed and production: addresses, authorities, keys."""
+    assert state.network is not None
+    access_key, secret_key = store.keys(directory)
+    root = (directory / acme.root_file(host)).read_text(encoding="utf-8")
+    return {
+        "docker_engine_registry_mirrors": [registry.url(state)],
+        "docker_engine_mtu": state.network.mtu,
+        "edge_acme_directory": acme.directory_url(state, host),
+        "edge_acme_ca": (directory / acme.HTTPS_CA).read_text(encoding="utf-8"),
+        "verify_ca": root,
+        "backup_store": {
+            "endpoint": store.endpoint(state),
+            "region": "us-east-1",
+            "bucket": store.BUCKET,
+            "access_key": access_key,
+            "secret_key": secret_key,
+            "ca": (directory / "s3-ca.pem").read_text(encoding="utf-8"),
+            "path_style": True,
+        },
+        **{f"petcare_{name}": value for name, value in external.items()},
+    }
+
+
+def external_credentials(directory: StateDirectory) -> dict[str, str]:
+    """Random values that stay the same for the life of the bed."""
+    path = directory / "external.json"
+    known: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    values = {name: known.get(name) or secrets.token_urlsafe(24) for name in EXTERNAL}
+    directory.write("external.json", json.dumps(values, indent=2) + "\n")
+    return values
+
+
+def write(directory: StateDirectory, state: State) -> list[str]:
+    """Write one overlay for each host; the folders written."""
+    external = external_credentials(directory)
+    written = []
+    for host in sorted(state.hosts):
+        if not (directory / acme.root_file(host)).exists():
+            continue
+        place = folder(host)
+        directory.write(f"{place}/hosts.yml", _yaml(hosts_document(directory, state, host)))
+        directory.write(f"{place}/group_vars/all.yml", _yaml(variables(directory, state, host, external)))
+        written.append(place)
+    if hosts.DEFAULT_HOST in state.hosts:
+        root = directory / acme.root_file(hosts.DEFAULT_HOST)
+        if root.exists():
+            directory.write("acme-root.pem", root.read_text(encoding="utf-8"), mode=0o644)
+    return written
+
+
+class _Dumper(yaml.SafeDumper):
+    """Certificates as readable blocks."""
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Dumper.add_representer(str, _text)
+
+
+def _yaml(document: dict[str, Any]) -> str:
+    return HEADER + yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=1000)

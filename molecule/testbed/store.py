@@ -1,0 +1,95 @@
+"""The bed's S3 store: SeaweedFS with generated keys, HTTPS by the bed's authority, one bucket."""
+
+from __future__ import annotations
+
+import json
+import secrets
+
+import docker
+import urllib3
+
+from testbed import containers, names, network, pki
+from testbed.containers import Container
+from testbed.errors import BedError
+from testbed.state import State, StateDirectory
+from testbed.waiting import wait_for
+
+NAME = "s3"
+PORT = 8333
+BUCKET = "pet-care-backups"
+DOMAIN = "s3.testbed"
+
+
+def endpoint(state: State) -> str:
+    assert state.network is not None
+    return f"https://{network.address(state.network, network.S3_NUMBER)}:{PORT}"
+
+
+def keys(directory: StateDirectory) -> tuple[str, str]:
+    """(access key, secret key), generated once per bed."""
+    path = directory / "s3" / "s3.json"
+    if not path.exists():
+        identity = {
+            "name": "backup",
+            "credentials": [
+                {"accessKey": f"TESTBED{secrets.token_hex(6).upper()}", "secretKey": secrets.token_urlsafe(30)}
+            ],
+            "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+        }
+        directory.write("s3/s3.json", json.dumps({"identities": [identity]}, indent=2) + "\n")
+    credentials = json.loads(path.read_text(encoding="utf-8"))["identities"][0]["credentials"][0]
+    return credentials["accessKey"], credentials["secretKey"]
+
+
+def ensure(client: docker.DockerClient, directory: StateDirectory, state: State) -> str:
+    assert state.network is not None
+    address = network.address(state.network, network.S3_NUMBER)
+    pki.ensure_ca(directory)
+    pki.ensure_certificate(directory, "s3/tls", [DOMAIN, NAME], [address])
+    keys(directory)
+    directory.write("s3-ca.pem", (directory / pki.CA_CERTIFICATE).read_text(encoding="utf-8"), mode=0o644)
+    volume = names.volume(state.id, NAME, "data")
+    wanted = Container(
+        bed=state.id,
+        name=NAME,
+        role=NAME,
+        image_id=client.images.get(names.image(state.id, NAME)).id,
+        network=state.network,
+        address=address,
+        configuration={"Binds": [f"{volume}:/data", f"{directory / 's3'}:/run/testbed:ro"]},
+        volumes=(volume,),
+    )
+    result = containers.ensure(client, wanted, replace=True)
+    http = urllib3.PoolManager(ca_certs=str(directory / "s3-ca.pem"), timeout=urllib3.Timeout(2.0), retries=False)
+
+    def answers() -> bool:
+        containers.must_run(client, state.id, NAME)
+        try:
+            # Without a signature the store refuses, and that shows that it serves and wants keys.
+            return http.request("GET", f"{endpoint(state)}/").status == 403
+        except urllib3.exceptions.HTTPError:
+            return False
+
+    wait_for(
+        answers, what="the S3 store answers", seconds=60, next_step="Read its log: `bed status` names the container."
+    )
+    if result:
+        _make_bucket(client, state)
+    return result
+
+
+def _make_bucket(client: docker.DockerClient, state: State) -> None:
+    """The administrator's shell inside the container; creating a bucket that is there is no error to it."""
+
+    def made() -> bool:
+        server = containers.must_run(client, state.id, NAME)
+        command = f"s3.bucket.create -name {BUCKET}\ns3.bucket.list\n"
+        status, output = containers.execute(
+            server, ("sh", "-c", f"printf %s '{command}' | weed shell -master=127.0.0.1:9333")
+        )
+        return status == 0 and f"  {BUCKET}\t" in output
+
+    try:
+        wait_for(made, what=f"bucket {BUCKET} exists", seconds=60, next_step="Read the store's log.")
+    except BedError as error:
+        raise BedError(str(error), "Run `bed up` again; if it stays, `bed down` and `bed up`.") from error

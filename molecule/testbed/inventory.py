@@ -17,7 +17,16 @@ HEADER = "# Written by the test bed (`bed inventory`); changes are lost.\n---\n"
 SYSTEM_HOST = "petcare1"
 
 # Credentials of other companies' services, which nothing here can generate for real.
-EXTERNAL = ("smtp_pass", "wechat_app_secret", "aws_secret_access_key", "sentry_key")
+EXTERNAL = (
+    "smtp_user",
+    "smtp_pass",
+    "wechat_app_id",
+    "wechat_app_secret",
+    "google_client_id",
+    "aws_access_key_id",
+    "aws_secret_access_key",
+    "sentry_dsn",
+)
 
 
 def folder(host: str) -> str:

@@ -9,7 +9,7 @@ import fcntl
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO
 
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
@@ -33,11 +33,20 @@ def read_text(path: str) -> str | None:
     return None if content is None else content.decode("utf-8", "replace")
 
 
-def write_atomically(path: str, content: bytes, *, mode: int, uid: int = 0, gid: int = 0) -> None:
+def write_atomically(
+    path: str,
+    content: bytes,
+    *,
+    mode: int,
+    uid: int = 0,
+    gid: int = 0,
+    validate: Callable[[str], None] | None = None,
+) -> None:
     """Replace ``path`` so that a reader, or a crash at any point, sees the old content or the new, never a part.
 
     The mode is set before the content is written, so a secret is never readable by others in between. A symbolic
-    link at ``path`` is followed: the file it names is replaced, and the link stays.
+    link at ``path`` is followed: the file it names is replaced, and the link stays. ``validate`` is called with the
+    name of the candidate, in the same directory; what it raises keeps the candidate from taking the place.
     """
     target = os.path.realpath(path)
     directory = os.path.dirname(target)
@@ -54,10 +63,14 @@ def write_atomically(path: str, content: bytes, *, mode: int, uid: int = 0, gid:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
+        if validate is not None:
+            validate(temporary)
         os.replace(temporary, target)
+    except ComposeOpsError:
+        _discard(temporary)
+        raise
     except OSError as error:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
+        _discard(temporary)
         raise ComposeOpsError(
             f"{path} was not written: {error.strerror}. What was there before is still there.",
             "Free the disk or correct the permissions, then run again.",
@@ -67,6 +80,11 @@ def write_atomically(path: str, content: bytes, *, mode: int, uid: int = 0, gid:
         os.fsync(directory_descriptor)
     finally:
         os.close(directory_descriptor)
+
+
+def _discard(temporary: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(temporary)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,42 @@
+#!/bin/bash
+# Takes everything off the host again that a contestant brought; run as root, on the host. Usage: reset.sh PACKAGE...
+set -euo pipefail
+export DEBIAN_FRONTEND=noninteractive LC_ALL=C
+
+units=(bench-worker.service bench-report.timer bench-report.service logrotate.timer)
+for unit in "${units[@]}"; do
+    if [[ $(systemctl show --property LoadState --value "$unit") == loaded ]]; then
+        systemctl disable --quiet --now "$unit"
+    fi
+done
+
+if [[ -x /usr/bin/docker && -d /opt/bench ]]; then
+    docker compose --project-name bench down --volumes --timeout 1 > /dev/null 2>&1
+fi
+
+installed=()
+for package in "$@"; do
+    if [[ $(dpkg-query --show --showformat '${db:Status-Status}' "$package" 2> /dev/null) == installed ]]; then
+        installed+=("$package")
+    fi
+done
+if ((${#installed[@]})); then
+    apt-get purge -y -qq --auto-remove "${installed[@]}" > /dev/null
+fi
+
+rm -rf /srv/bench /etc/bench /opt/bench /etc/systemd/system/bench-{worker.service,report.service,report.timer} \
+    /etc/profile.d/bench.sh /etc/sysctl.d/90-bench.conf \
+    /etc/composeops /var/lib/composeops /root/.ansible /home/ops/.ansible /tmp/pyinfra-* /root/.pyinfra /home/ops/.pyinfra
+for user in benchrun benchops; do
+    if id "$user" > /dev/null 2>&1; then
+        userdel --remove "$user" 2> /dev/null
+    fi
+done
+if getent group bench > /dev/null; then
+    groupdel bench
+fi
+sysctl --quiet --load /var/tmp/bench/sysctl
+systemctl daemon-reload
+systemctl reset-failed
+# What was written is on the disk before the next contestant is measured.
+sync

@@ -346,7 +346,7 @@ NUMBER: dict[str, Any] = {"type": "int"}
 SWITCH: dict[str, Any] = {"type": "bool", "default": False}
 ROOT: dict[str, Any] = {"type": "str", "default": "root"}
 
-ARGUMENTS: dict[str, Any] = {
+ARGUMENT_SPEC: dict[str, Any] = {
     "packages": WORDS,
     "absent_packages": WORDS,
     "groups": _entries(name=NAME, state=STATE, gid=NUMBER, system=SWITCH),
@@ -408,7 +408,7 @@ SILENCE = {"module_args": "not shown"}
 
 
 def main() -> None:
-    module = SilentModule(argument_spec=ARGUMENTS, supports_check_mode=True, no_log=True)
+    module = SilentModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True, no_log=True)
     # Parents of directories are made with the process's mask.
     os.umask(0o022)
     runner = CommandRunner()

@@ -1,0 +1,60 @@
+# Copyright: ComposeOps contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The command line `composeops` on the host: a second shell over the domains, for timers, hooks and operators.
+
+A domain has commands when it has a file ``commands.py`` with ``register(subparsers)``, which adds its parsers and sets
+``handler`` on each: a function of the parsed arguments that returns an exit status.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+
+from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
+from ansible_collections.composeops.stack.plugins.module_utils.version import VERSION
+
+DOMAINS = ("release", "checks", "certificates", "backup")
+"""The domains with commands, in the order in which the help shows them."""
+
+PACKAGE = "ansible_collections.composeops.stack.plugins.module_utils"
+FAILED = 1
+INTERRUPTED = 130
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        prog="composeops",
+        description="Looks after the stacks, certificates and backups of this host, as its playbooks set them up.",
+        epilog="Each command has its own help: composeops COMMAND --help. Run it as root.",
+    )
+    top.add_argument(
+        "--version", action="version", version=f"composeops {VERSION} (Python {platform.python_version()})"
+    )
+    subparsers = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for domain in DOMAINS:
+        name = f"{PACKAGE}.{domain}.commands"
+        if find_spec(name) is not None:
+            importlib.import_module(name).register(subparsers)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status; an error is one line on standard error."""
+    arguments = parser().parse_args(argv)
+    try:
+        return int(arguments.handler(arguments))
+    except ComposeOpsError as error:
+        print(f"composeops: {error}", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read the output has read enough; nothing may be written to it on the way out.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED

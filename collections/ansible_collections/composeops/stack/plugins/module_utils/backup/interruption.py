@@ -1,0 +1,36 @@
+# Copyright: ComposeOps contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Turns the signals that end a run into an error, so that what a run began is taken back before it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Iterator
+from types import FrameType
+from typing import NoReturn
+
+from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Interrupted(ComposeOpsError):
+    """Somebody stopped the run."""
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """Raise ``Interrupted`` in the block on the first such signal; later ones do not cut its cleaning up short."""
+
+    def interrupt(number: int, _frame: FrameType | None) -> NoReturn:
+        for other in SIGNALS:
+            signal.signal(other, signal.SIG_IGN)
+        raise Interrupted(f"Stopped by {signal.Signals(number).name}.", "Run it again when you want it.")
+
+    before = {number: signal.signal(number, interrupt) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

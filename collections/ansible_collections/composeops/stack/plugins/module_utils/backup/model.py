@@ -1,0 +1,92 @@
+# Copyright: ComposeOps contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What is backed up, to where, and what a backup is; nothing here touches a host, a database or a bucket."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from ansible_collections.composeops.stack.plugins.module_utils.errors import InvalidInput
+
+POSTGRES = "postgres"
+REDIS = "redis"
+TYPES = (POSTGRES, REDIS)
+
+CLOCK_TOLERANCE = timedelta(minutes=5)
+"""How far ahead of this host's clock a backup may be dated before it is not believed."""
+
+
+@dataclass(frozen=True)
+class Store:
+    """The bucket that backups go to, and what is needed to reach it."""
+
+    bucket: str
+    access_key: str
+    secret_key: str
+    endpoint: str = ""
+    region: str = "us-east-1"
+    ca: str = ""
+    path_style: bool = True
+
+    def __repr__(self) -> str:
+        return f"Store(bucket={self.bucket!r}, endpoint={self.endpoint!r})"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Something that is backed up: one database of a stack's PostgreSQL, or a stack's Redis."""
+
+    name: str
+    type: str
+    stack: str
+    service: str
+    database: str = ""
+    user: str = ""
+    password_secret: str = ""
+    port: int = 6379
+    schedule: str = "daily"
+    timeout: int = 4 * 3600
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything the backups of one host are made from."""
+
+    host: str
+    store: Store
+    sources: tuple[Source, ...]
+
+    def source(self, name: str) -> Source:
+        """Return the source called ``name``; raise, naming those there are."""
+        for source in self.sources:
+            if source.name == name:
+                return source
+        known = ", ".join(source.name for source in self.sources) or "none"
+        raise InvalidInput(
+            f"{name} is not a backup source of this host; there are: {known}.",
+            f"List it in backup_sources and run playbooks/site.yml. If it was removed on purpose, list it there "
+            f"with state: absent, which also removes composeops-backup@{name}.timer.",
+        )
+
+    def chosen(self, names: tuple[str, ...]) -> tuple[Source, ...]:
+        """Return the sources called ``names``, in that order; all of them where no name is given."""
+        return tuple(self.source(name) for name in names) if names else self.sources
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A backup as the bucket lists it. It counts only when it is committed: when its manifest is there."""
+
+    source: str
+    host: str
+    id: str
+    created: datetime
+    committed: bool
+    bytes: int
+
+    def age(self, now: datetime) -> timedelta:
+        return max(now - self.created, timedelta(0))
+
+    def from_the_future(self, now: datetime) -> bool:
+        return self.created > now + CLOCK_TOLERANCE

@@ -1,0 +1,121 @@
+# Copyright: ComposeOps contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Backs up one database of a PostgreSQL in a container: a dump, and the roles it needs.
+
+The rows are counted in the very snapshot that is dumped, so a restore can be held to those numbers exactly.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import secrets
+from collections.abc import Generator, Iterator
+from typing import Any
+
+from ansible_collections.composeops.stack.plugins.module_utils.backup import container as containers
+from ansible_collections.composeops.stack.plugins.module_utils.backup import postgres_sql as sql
+from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Source
+from ansible_collections.composeops.stack.plugins.module_utils.backup.process import Process, output
+from ansible_collections.composeops.stack.plugins.module_utils.backup.producer import Production, Stream
+from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
+from ansible_collections.composeops.stack.plugins.module_utils.io.docker import Docker
+from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Runner
+from ansible_collections.composeops.stack.plugins.module_utils.secrets import store
+
+DUMP = "database.pgdump"
+GLOBALS = "globals.sql"
+
+PASSWORD = "PGPASSWORD"  # noqa: S105 (the name of a variable)
+LOCK_WAIT = 300_000
+"""Milliseconds that a dump waits for a table someone else has locked; it fails then, and says which."""
+
+COMPRESSION = "1"
+"""pg_dump's own zlib at its fastest: the database serves requests on the same processors meanwhile."""
+
+GLOBALS_ESTIMATE = 1024 * 1024
+
+
+def psql(source: Source, database: str) -> list[str]:
+    """Return psql's command line for a script on its input: bare values, and an end at the first error."""
+    return [
+        *("psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--no-password"),
+        *("--set", "ON_ERROR_STOP=1", "--username", source.user, "--dbname", database),
+    ]
+
+
+def password(source: Source) -> str:
+    """Return the password of the source's user; empty where the server trusts its own container."""
+    if not source.password_secret:
+        return ""
+    return containers.first_line(store.get(source.stack, source.password_secret))
+
+
+@contextlib.contextmanager
+def produce(source: Source, runner: Runner, deadline: float) -> Iterator[Production]:
+    """Hold a snapshot of the database for the block and hand out its dump."""
+    found = Docker(runner).running_container(source.stack, source.service)
+    container = str(found["Id"])
+    secret = password(source)
+    snapshot = Process(
+        containers.command(container, psql(source, source.database), variable=PASSWORD),
+        purpose=f"Looking at database {source.database}",
+        secret=secret,
+        deadline=deadline,
+    )
+    try:
+        answers = _ask(snapshot, sql.CATALOG_ONLY + sql.SNAPSHOT + sql.DESCRIBE + sql.COUNT_ROWS)
+        name, origin = answers[0], json.loads(answers[1])
+        rows = {item["table"]: item["rows"] for item in map(json.loads, answers[2:])}
+
+        def stream(program: list[str], purpose: str) -> Generator[bytes]:
+            argv = [*program, "--no-password", "--username", source.user]
+            return output(
+                containers.guarded(container, argv, variable=PASSWORD),
+                purpose=purpose,
+                secret=secret,
+                deadline=deadline,
+            )
+
+        def dump() -> Generator[bytes]:
+            options = ["--format=custom", f"--compress={COMPRESSION}", f"--lock-wait-timeout={LOCK_WAIT}"]
+            return stream(
+                ["pg_dump", *options, f"--snapshot={name}", "--dbname", source.database],
+                f"pg_dump of {source.database}",
+            )
+
+        def roles() -> Generator[bytes]:
+            return stream(["pg_dumpall", "--globals-only", "--database", source.database], "pg_dumpall of the roles")
+
+        yield Production(
+            streams=(Stream(DUMP, int(origin["bytes"]), dump), Stream(GLOBALS, GLOBALS_ESTIMATE, roles)),
+            origin={**origin, "image": str(found["Image"])},
+            invariants=lambda: {"rows": rows},
+        )
+    finally:
+        snapshot.close()
+
+
+def _ask(session: Process, script: str) -> list[str]:
+    """Run ``script`` in a session that stays open, and return the lines it answered."""
+    end = f"end-{secrets.token_hex(8)}"
+    session.write(f"{script}\\echo {end}\n")
+    answer = b""
+    for chunk in session.chunks():
+        answer += chunk
+        if answer.endswith(f"{end}\n".encode()):
+            return [line for line in answer.decode().splitlines()[:-1] if line]
+    session.finish()
+    raise ComposeOpsError("psql ended before it answered.", "Look at the service's logs.")
+
+
+def rows(runner: Runner, source: Source, container: str, database: str, *, timeout: float) -> dict[str, Any]:
+    """Return the number of rows of every table of ``database``."""
+    answer = script(runner, source, container, database, sql.CATALOG_ONLY + sql.COUNT_ROWS, timeout=timeout)
+    return {item["table"]: item["rows"] for item in map(json.loads, answer.splitlines())}
+
+
+def script(runner: Runner, source: Source, container: str, database: str, text: str, *, timeout: float) -> str:
+    """Run SQL to its end and return what it answered."""
+    argv = containers.command(container, psql(source, database), variable=PASSWORD)
+    return runner.run(argv, stdin=f"{password(source)}\n{text}", timeout=timeout).stdout

@@ -1,0 +1,168 @@
+# Copyright: ComposeOps contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Restores a PostgreSQL database: into a new one, held to the manifest's counts, then swapped in by renaming."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.composeops.stack.plugins.module_utils.backup import capacity, postgres
+from ansible_collections.composeops.stack.plugins.module_utils.backup import container as containers
+from ansible_collections.composeops.stack.plugins.module_utils.backup import postgres_sql as sql
+from ansible_collections.composeops.stack.plugins.module_utils.backup.manifest import Manifest
+from ansible_collections.composeops.stack.plugins.module_utils.backup.process import feed
+from ansible_collections.composeops.stack.plugins.module_utils.backup.restorer import Job, Outcome, Restorer
+from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
+from ansible_collections.composeops.stack.plugins.module_utils.io.docker import Docker
+
+MAJOR = 10000
+SWAP_SECONDS = 90
+
+
+class _Server:
+    """The server a job restores to, asked through psql in its container."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self.container = str(Docker(job.runner).running_container(job.source.stack, job.source.service)["Id"])
+        # The database that is restored may not exist any more, and is never connected to while it is swapped.
+        self.maintenance = "template1" if job.source.database == "postgres" else "postgres"
+
+    def run(self, text: str, database: str = "") -> str:
+        timeout = max(1.0, self._job.deadline - time.monotonic())
+        return postgres.script(
+            self._job.runner, self._job.source, self.container, database or self.maintenance, text, timeout=timeout
+        )
+
+    def facts(self) -> dict[str, Any]:
+        return dict(json.loads(self.run(sql.SERVER)))
+
+    def free_bytes(self) -> int:
+        directory = self.run("SHOW data_directory;\n").strip()
+        df = Docker(self._job.runner).execute(self.container, ["df", "-Pk", directory])
+        return capacity.free_bytes(df.stdout)
+
+
+def check_server(manifest: Manifest, facts: Mapping[str, Any]) -> None:
+    """Refuse a server that cannot hold the backup: an older major version, or one without an extension."""
+    had, has = manifest.origin["server_version_num"] // MAJOR, facts["server_version_num"] // MAJOR
+    if has < had:
+        raise ComposeOpsError(
+            f"Backup {manifest.id} is of PostgreSQL {had}; the server is {has}.", f"Deploy PostgreSQL {had} or newer."
+        )
+    missing = sorted(set(manifest.origin.get("extensions") or ()) - set(facts["extensions"] or ()))
+    if missing:
+        raise ComposeOpsError(
+            f"Backup {manifest.id} uses extensions that the server does not have: {', '.join(missing)}.",
+            "Deploy an image that has them.",
+        )
+
+
+def check_rows(manifest: Manifest, counted: Mapping[str, int]) -> None:
+    """Hold a restored database to the rows that were counted in the snapshot it was dumped from."""
+    wanted = manifest.invariants["rows"]
+    wrong = [
+        f"{table} has {counted.get(table, 'no table')} instead of {wanted.get(table, 'no table')}"
+        for table in sorted({*wanted, *counted})
+        if counted.get(table) != wanted.get(table)
+    ]
+    if wrong:
+        raise ComposeOpsError(
+            f"The restored database is not what was backed up: {'; '.join(wrong)}.",
+            "Choose another backup; the database that was there still serves.",
+        )
+
+
+def examine(job: Job) -> list[str]:
+    """Refuse what cannot succeed, and say what would be done."""
+    server = _Server(job)
+    facts = server.facts()
+    check_server(job.manifest, facts)
+    capacity.require("The database's disk", free=server.free_bytes(), needed=job.manifest.origin["bytes"])
+    database = job.source.database
+    new = sql.new_name(database)
+    sentences = [
+        f"Restore into the new database {new}, analyse it, and compare the rows of every table with the manifest."
+    ]
+    if database in facts["databases"]:
+        sentences.append(
+            f"In one transaction, end the sessions of {database}, keep it as {sql.aside_name(database, job.stamp)}, "
+            f"and rename {new} to {database}."
+        )
+    else:
+        sentences.append(f"Rename {new} to {database}, which does not exist.")
+    return sentences
+
+
+def apply(job: Job, paths: Mapping[str, str]) -> Outcome:
+    """Restore; where anything fails, the database that was there still serves."""
+    server = _Server(job)
+    facts = server.facts()
+    check_server(job.manifest, facts)
+    capacity.require("The database's disk", free=server.free_bytes(), needed=job.manifest.origin["bytes"])
+    database, new = job.source.database, sql.new_name(job.source.database)
+    with open(paths[postgres.GLOBALS], encoding="utf-8") as stream:
+        roles = sql.missing_roles(stream.read(), facts["roles"])
+    if roles:
+        server.run(roles)
+    server.run(sql.drop_database(new))
+    server.run(sql.create_database(new, job.manifest.origin))
+    try:
+        rows = _fill(job, server, new, paths[postgres.DUMP])
+        aside = sql.aside_name(database, job.stamp) if database in facts["databases"] else None
+        _swap(server, sql.swap(database, new, aside, job.manifest.origin), sql.end_sessions(database, new))
+    except BaseException:
+        with contextlib.suppress(ComposeOpsError):
+            server.run(sql.drop_database(new))
+        raise
+    notes = [f"{sum(rows.values())} rows in {len(rows)} tables, as in the backup."]
+    if roles:
+        notes.append("Roles that were missing were made, with the passwords they had.")
+    if aside is None:
+        return Outcome(kept="", removal="", notes=tuple(notes))
+    return Outcome(
+        kept=f"database {aside}",
+        removal=f"{sql.drop_database(aside).strip()} in database {server.maintenance} of service {job.source.service}",
+        notes=tuple(notes),
+    )
+
+
+def _fill(job: Job, server: _Server, new: str, dump: str) -> dict[str, int]:
+    argv = ["pg_restore", "--exit-on-error", "--no-tablespaces", "--no-password"]
+    argv += ["--username", job.source.user, "--dbname", new]
+    feed(
+        containers.command(server.container, argv, variable=postgres.PASSWORD),
+        dump,
+        purpose=f"pg_restore into {new}",
+        secret=postgres.password(job.source),
+        deadline=job.deadline,
+    )
+    server.run("ANALYZE;\n", new)
+    timeout = max(1.0, job.deadline - time.monotonic())
+    rows = postgres.rows(job.runner, job.source, server.container, new, timeout=timeout)
+    check_rows(job.manifest, rows)
+    return rows
+
+
+def _swap(server: _Server, transaction: str, end_sessions: str) -> None:
+    """Run the swap; while it waits for the old database's sessions to go, a second session ends them."""
+    helper = threading.Thread(target=_quietly, args=(server, end_sessions), daemon=True)
+    helper.start()
+    try:
+        server.run(transaction)
+    finally:
+        helper.join(SWAP_SECONDS)
+
+
+def _quietly(server: _Server, text: str) -> None:
+    """Whether the sessions ended is told by the swap itself, which fails where they did not."""
+    with contextlib.suppress(ComposeOpsError):
+        server.run(text)
+
+
+RESTORER = Restorer(examine, apply)

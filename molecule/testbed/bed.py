@@ -71,7 +71,7 @@ class Bed:
         """Remove a host from the record, and its files; its containers are gone already."""
         del state.hosts[name]
         self.directory.save(state)
-        hosts.write_known_hosts(self.directory, state)
+        hosts.write_ssh_files(self.directory, state)
         for folder in (f"hosts/{name}", f"acme/{name}", inventory.folder(name)):
             shutil.rmtree(self.directory / folder, ignore_errors=True)
         (self.directory / acme.root_file(name)).unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,8 @@ import docker
 from docker.errors import APIError
 
 from testbed import names
+
+CGROUP = "/sys/fs/cgroup"
 
 # systemd 256 and later refuse a version 1 hierarchy unless they are told twice.
 LEGACY_CGROUP_ARGUMENTS = (
@@ -35,17 +38,37 @@ def init_command(capabilities: Capabilities) -> list[str]:
     return ["/sbin/init", *(LEGACY_CGROUP_ARGUMENTS if capabilities.cgroup_version == 1 else ())]
 
 
-def needs_host_cgroups(capabilities: Capabilities) -> bool:
-    """Only a privileged container on version 2 gets a writable hierarchy of its own from the engine."""
-    return capabilities.cgroup_version == 1 or not capabilities.privileged
+def cgroup_configuration(capabilities: Capabilities, hierarchies: Sequence[str]) -> dict[str, Any]:
+    """How a host sees the machine's control groups.
+
+    Version 1: each hierarchy on its own, on a read-only directory of the host's. Given the machine's whole directory,
+    systemd would mount the missing hierarchies there and set the machine's directory read-only.
+    """
+    if capabilities.cgroup_version == 1:
+        return {
+            "CgroupnsMode": "host",
+            "Tmpfs": {CGROUP: "ro,nosuid,nodev,noexec,mode=755"},
+            "Binds": [f"{hierarchy}:{hierarchy}:rw" for hierarchy in hierarchies],
+        }
+    if capabilities.privileged:
+        # A writable hierarchy of the container's own comes from the engine.
+        return {"CgroupnsMode": "private", "Tmpfs": {}, "Binds": []}
+    return {"CgroupnsMode": "host", "Tmpfs": {}, "Binds": [f"{CGROUP}:{CGROUP}:rw"]}
 
 
-def host_configuration(capabilities: Capabilities) -> dict[str, Any]:
+def hierarchies(mounts: str) -> list[str]:
+    """Where the machine's version 1 hierarchies are mounted, from /proc/self/mounts."""
+    points = [line.split()[1:3] for line in mounts.splitlines()]
+    return sorted({point for point, kind in points if kind in {"cgroup", "cgroup2"} and point.startswith(f"{CGROUP}/")})
+
+
+def host_configuration(capabilities: Capabilities, hierarchies: Sequence[str]) -> dict[str, Any]:
     """The part of the engine's HostConfig that lets systemd and a nested engine run, in the API's words."""
-    configuration: dict[str, Any] = {
-        "Tmpfs": {"/run": "exec,nosuid,nodev,mode=755", "/tmp": "exec,nosuid,nodev,mode=1777"},
-        "CgroupnsMode": "host" if needs_host_cgroups(capabilities) else "private",
-        "Binds": ["/sys/fs/cgroup:/sys/fs/cgroup:rw"] if needs_host_cgroups(capabilities) else [],
+    configuration = cgroup_configuration(capabilities, hierarchies)
+    configuration["Tmpfs"] = {
+        **configuration["Tmpfs"],
+        "/run": "exec,nosuid,nodev,mode=755",
+        "/tmp": "exec,nosuid,nodev,mode=1777",
     }
     if capabilities.privileged:
         return {**configuration, "Privileged": True}

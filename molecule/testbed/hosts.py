@@ -77,7 +77,8 @@ def configuration(
     directory: StateDirectory, state: State, name: str, allowed: capabilities.Capabilities
 ) -> dict[str, Any]:
     """The engine's HostConfig of a host."""
-    base = capabilities.host_configuration(allowed)
+    mounts = Path("/proc/self/mounts").read_text(encoding="utf-8")
+    base = capabilities.host_configuration(allowed, capabilities.hierarchies(mounts))
     binds = [
         *base["Binds"],
         f"{docker_volume(state, name)}:/var/lib/docker",
@@ -172,16 +173,26 @@ def _learn_host_keys(client: docker.DockerClient, directory: StateDirectory, sta
     if status != 0:
         raise BedError(f"{name} has no ssh host keys:\n{output}", f"`bed host remove {name}` and add it again.")
     directory.write(f"hosts/{name}/host_keys", output)
-    write_known_hosts(directory, state)
+    write_ssh_files(directory, state)
 
 
-def write_known_hosts(directory: StateDirectory, state: State) -> None:
+def write_ssh_files(directory: StateDirectory, state: State) -> None:
     lines = []
     for name in sorted(state.hosts):
         path = directory / "hosts" / name / "host_keys"
         if path.exists():
             lines += known_host_lines(address(state, name), path.read_text(encoding="utf-8"))
     directory.write("ssh/known_hosts", "".join(lines))
+    directory.write("ssh/config", ssh_config(directory, {name: address(state, name) for name in state.hosts}))
+
+
+def ssh_config(directory: StateDirectory, addresses: dict[str, str]) -> str:
+    """`ssh -F .testbed/ssh/config petcare1`: names instead of addresses that move from host to host."""
+    entries = "".join(f"Host {name}\n    HostName {value}\n" for name, value in sorted(addresses.items()))
+    return (
+        f"{entries}Host *\n    User {USER}\n    IdentityFile {key_path(directory)}\n    IdentitiesOnly yes\n"
+        f"    UserKnownHostsFile {known_hosts_path(directory)}\n    StrictHostKeyChecking yes\n"
+    )
 
 
 def known_host_lines(host_address: str, public_keys: str) -> list[str]:

@@ -16,17 +16,18 @@ HEADER = "# Written by the test bed (`bed inventory`); changes are lost.\n---\n"
 # The name of the host in the system's inventory: every host of the bed can play it.
 SYSTEM_HOST = "petcare1"
 
-# Credentials of other companies' services, which nothing here can generate for real.
-EXTERNAL = (
-    "smtp_user",
-    "smtp_pass",
-    "wechat_app_id",
-    "wechat_app_secret",
-    "google_client_id",
-    "aws_access_key_id",
-    "aws_secret_access_key",
-    "sentry_dsn",
-)
+# Accounts at other companies (inventories/petcare/group_vars/all/external.yml). Nothing calls them here, so that any
+# value of the right shape does; {} becomes a random one.
+EXTERNAL = {
+    "petcare_wechat_app_id": "wx{}",
+    "petcare_wechat_app_secret": "{}",
+    "petcare_google_client_id": "{}.apps.googleusercontent.com",
+    "petcare_smtp_user": "{}@petcare.com",
+    "petcare_smtp_pass": "{}",
+    "petcare_aws_access_key_id": "AKIA{}",
+    "petcare_aws_secret_access_key": "{}",
+    "petcare_sentry_dsn": "https://{}@sentry.invalid/1",
+}
 
 
 def folder(host: str) -> str:
@@ -65,7 +66,7 @@ def variables(directory: StateDirectory, state: State, host: str, external: dict
             "ca": (directory / "s3-ca.pem").read_text(encoding="utf-8"),
             "path_style": True,
         },
-        **{f"petcare_{name}": value for name, value in external.items()},
+        **external,
     }
 
 
@@ -73,7 +74,7 @@ def external_credentials(directory: StateDirectory) -> dict[str, str]:
     """Random values that stay the same for the life of the bed."""
     path = directory / "external.json"
     known: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    values = {name: known.get(name) or secrets.token_urlsafe(24) for name in EXTERNAL}
+    values = {name: known.get(name) or shape.format(secrets.token_hex(20)) for name, shape in EXTERNAL.items()}
     directory.write("external.json", json.dumps(values, indent=2) + "\n")
     return values
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import docker
 
-from testbed import acme, containers, engine, hosts, inventory, registry, store
+from testbed import acme, containers, engine, hosts, inventory, names, registry, store
 from testbed.state import State, StateDirectory
 
 
@@ -29,25 +29,23 @@ def report(directory: StateDirectory, state: State) -> tuple[str, bool]:
         return "\n".join(lines), False
     kind = "private" if record.private else "the machine's own"
     lines.append(f"engine: {kind}, {record.url}; images from {state.source}; network {state.network.subnet}")
+    lines.append(f"containers: docker -H {record.url} ps; each is called {names.container(state.id, 'NAME')}")
     rows = _rows(engine.connect(record.url), directory, state)
-    lines += ["", table(("NAME", "STATE", "WHERE", "CONTAINER"), rows)]
+    lines += ["", table(("NAME", "STATE", "WHERE"), rows)]
     return "\n".join(lines), all(row[1] == "running" for row in rows)
 
 
-def _rows(client: docker.DockerClient, directory: StateDirectory, state: State) -> list[tuple[str, ...]]:
+def _rows(client: docker.DockerClient, directory: StateDirectory, state: State) -> list[tuple[str, str, str]]:
     places = {registry.NAME: registry.url(state), store.NAME: f"{store.endpoint(state)} bucket {store.BUCKET}"}
     for name in sorted(state.hosts):
-        places[name] = f"{ssh_command(directory, state, name)}  (-i {directory.path}/{inventory.folder(name)})"
+        places[name] = f"{hosts.address(state, name)}  {ssh_command(directory, name)}  -i {inventory.folder(name)}"
         places[acme.container_name(name)] = acme.directory_url(state, name)
     rows = []
     for name, place in places.items():
         there = containers.find(client, state.id, name)
-        rows.append((name, there.status if there else "missing", place, there.name if there else ""))
+        rows.append((name, str(there.status) if there else "missing", place))
     return rows
 
 
-def ssh_command(directory: StateDirectory, state: State, name: str) -> str:
-    return (
-        f"ssh -i {hosts.key_path(directory)} -o UserKnownHostsFile={hosts.known_hosts_path(directory)} "
-        f"{hosts.USER}@{hosts.address(state, name)}"
-    )
+def ssh_command(directory: StateDirectory, name: str) -> str:
+    return f"ssh -F {directory.path}/ssh/config {name}"

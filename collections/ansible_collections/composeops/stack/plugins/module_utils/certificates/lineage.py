@@ -35,6 +35,18 @@ def read_lineage(runner: Runner, site: str, directory: str = CERTBOT_DIRECTORY) 
     )
 
 
+def names_renewed_through(webroot: str, directory: str = CERTBOT_DIRECTORY) -> list[str]:
+    """Return the certificate names that certbot renews through our webroot, declared or not."""
+    renewals = os.path.join(directory, "renewal")
+    if not os.path.isdir(renewals):
+        return []
+    return sorted(
+        name.removesuffix(".conf")
+        for name in os.listdir(renewals)
+        if name.endswith(".conf") and webroot in (files.read_text(os.path.join(renewals, name)) or "")
+    )
+
+
 def describe(runner: Runner, path: str) -> CertificateFacts:
     """Return the facts of the first certificate in a file."""
     completed = runner.run(["openssl", "x509", "-in", path, *parse.X509_ARGUMENTS])

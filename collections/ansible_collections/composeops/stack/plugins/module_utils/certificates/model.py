@@ -22,9 +22,9 @@ class Hsts(str, Enum):
 
     AUTO = "auto"
     """While the certificate that serves is trusted by this host's own list of authorities."""
-    ON = "on"
+    ALWAYS = "always"
     """While any certificate but the placeholder serves; for private authorities that all visitors trust."""
-    OFF = "off"
+    NEVER = "never"
 
 
 class Source(str, Enum):

@@ -100,7 +100,7 @@ def reasons_to_deploy(wanted: WantedCertificate, observed: Observed) -> tuple[st
 
 def hsts_configuration(wanted: WantedCertificate, lineage: Lineage) -> str:
     """Return what nginx sends with every answer while this certificate serves."""
-    insist = wanted.hsts is Hsts.ON or (wanted.hsts is Hsts.AUTO and lineage.trusted)
+    insist = wanted.hsts is Hsts.ALWAYS or (wanted.hsts is Hsts.AUTO and lineage.trusted)
     return HSTS_HEADER if insist else NO_HSTS
 
 
@@ -133,7 +133,7 @@ def planned_lines(plan: SitePlan, authority: Authority, lineage: Lineage | None,
     wanted = plan.wanted
     if plan.issue:
         # Whether the host will trust what is issued is known only afterwards, and with it whether HSTS begins.
-        hsts = wanted.hsts is Hsts.ON or (wanted.hsts is Hsts.AUTO and bundle.hsts == HSTS_HEADER)
+        hsts = wanted.hsts is Hsts.ALWAYS or (wanted.hsts is Hsts.AUTO and bundle.hsts == HSTS_HEADER)
         return [
             f"site: {wanted.site}",
             "certificate: (new)",
@@ -146,11 +146,6 @@ def planned_lines(plan: SitePlan, authority: Authority, lineage: Lineage | None,
         after = Bundle(source=Source.ACME, hsts=hsts_configuration(wanted, lineage))
         return state_lines(wanted, lineage, after)
     return state_lines(wanted, lineage, bundle)
-
-
-def undeclared(known: Iterable[str], wanted: Iterable[WantedCertificate]) -> list[str]:
-    """Return the sites whose certificates were managed before and are no longer declared."""
-    return sorted(set(known) - {one.site for one in wanted})
 
 
 def _serving(source: Source, hsts: bool) -> list[str]:

@@ -51,14 +51,17 @@ class Nginx:
         # Where IPv6 is compiled out or disabled at boot, `listen [::]:80` would keep nginx from starting.
         return capabilities.parse(completed.stderr, ipv6=os.path.exists("/proc/net/if_inet6"))
 
+    def includes_live_tree(self) -> bool:
+        """Whether the main configuration is the one that serves our sites."""
+        return bool(_INCLUDE.search(files.read_text(self._main) or ""))
+
     def test_tree(self, tree: str) -> list[str]:
         """Raise what nginx has against ``tree`` in the place of the live one; return its warnings.
 
         nginx resolves relative includes from the directory of its main configuration. A copy of the real one, beside
         a link to ``tree``, is therefore a complete candidate, read byte for byte as it will be read live.
         """
-        main = files.read_text(self._main)
-        if main is None or not _INCLUDE.search(main):
+        if not self.includes_live_tree():
             raise ComposeOpsError(
                 f"{self._main} does not include composeops/live/*.conf, so no site would be served.",
                 "Run the role edge, which writes this file.",

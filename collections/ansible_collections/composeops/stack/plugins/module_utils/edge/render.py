@@ -44,7 +44,13 @@ def render(
     for stack in sorted({target.stack for target in targets}):
         blocks = [upstream(target.upstream, endpoints[target]) for target in targets if target.stack == stack]
         tree[f"upstreams/{stack}.conf"] = _file(
-            f"Where the routed services of stack {stack} listen; a release changes this file only.", _spaced(blocks)
+            f"Where the routed services of stack {stack} listen; a release changes this file only.",
+            [
+                "# keepalive_timeout is below the 5 s after which Node.js and Uvicorn close idle connections: were they",
+                "# first, a request would meet a closing connection.",
+                "",
+                *_spaced(blocks),
+            ],
         )
     for site in sites:
         tree[f"sites/{site.name}.conf"] = _file(f"Site {site.name}.", site_servers(site, capabilities, webroot))
@@ -131,14 +137,17 @@ def default_servers(capabilities: Capabilities) -> list[str]:
 
 
 def upstream(name: str, addresses: Sequence[str]) -> list[str]:
-    """Return one group of servers with connections kept open to them."""
+    """Return one group of servers with connections kept open to them.
+
+    They stay open for less than the 5 s after which Node.js and Uvicorn close idle ones: were the service first, a
+    request would meet a closing connection.
+    """
     return block(
         f"upstream {name}",
         [
             *(f"server {address};" for address in addresses),
+            *([] if addresses else ["# known after the first deployment"]),
             "keepalive 32;",
-            "# Below the 5 s after which Node.js and Uvicorn close idle connections: were they first, a request",
-            "# would meet a closing connection.",
             "keepalive_timeout 4s;",
         ],
     )

@@ -1,0 +1,372 @@
+#!/usr/bin/python
+# Copyright: ComposeOps contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Keeps every nginx site of a host, in one call."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: nginx_sites
+short_description: Keep the nginx sites of a host
+version_added: 0.1.0
+description:
+  - Renders all sites of a host to one tree of nginx configuration, has nginx test that tree as a whole, makes it live
+    by replacing one link, reloads nginx and waits until the new configuration answers. When any of this fails, what
+    served before still does.
+  - Every site answers on ports 80 and 443. Until P(composeops.stack.certificates#module) has a certificate for a site,
+    a self-signed placeholder stands in, so that nginx starts on a clean host.
+  - Sites that are no longer listed are removed. Names that no site has are answered by nobody, neither on port 80
+    (the connection is closed) nor on port 443 (the handshake is refused, and no certificate is shown).
+  - TLS follows Mozilla's intermediate profile, for the versions of nginx and OpenSSL that are found.
+  - A run that was interrupted is completed by the next one. What the running nginx has loaded is asked from nginx
+    itself.
+options:
+  sites:
+    description: All sites of the host.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: Full host name of the site, which is also the name of its certificate.
+        type: str
+        required: true
+      aliases:
+        description: Further host names, answered alike and covered by the same certificate.
+        type: list
+        elements: str
+        default: []
+      routes:
+        description:
+          - What answers which path. The longest matching path wins.
+          - Each route names O(sites[].routes[].stack), O(sites[].routes[].service) and O(sites[].routes[].port),
+            or O(sites[].routes[].upstream).
+        type: list
+        elements: dict
+        required: true
+        suboptions:
+          path:
+            description: Path prefix, like V(/) or V(/api/). Requests are handed on with their path unchanged.
+            type: str
+            required: true
+          stack:
+            description: Stack of the service.
+            type: str
+          service:
+            description: A routed service of the stack. All its replicas are used in turn.
+            type: str
+          port:
+            description: Port on which the service listens in its container.
+            type: int
+          upstream:
+            description:
+              - Servers outside any stack of this host, each an IP address and a port, like V(10.0.0.5:8080).
+              - Host names are refused, because nginx does not start while one of them does not resolve.
+            type: list
+            elements: str
+          websocket:
+            description: Whether connections may be upgraded to WebSockets.
+            type: bool
+            default: false
+          connect_timeout:
+            description: Seconds to wait for a connection to the service.
+            type: int
+            default: 5
+          send_timeout:
+            description:
+              - Seconds the service may take between two reads of a request.
+              - The default is 60, and 3600 where O(sites[].routes[].websocket) is set.
+            type: int
+          read_timeout:
+            description:
+              - Seconds the service may be silent.
+              - The default is 60, and 3600 where O(sites[].routes[].websocket) is set.
+            type: int
+      redirect_to_https:
+        description: Whether port 80 redirects to HTTPS. Otherwise it answers like port 443.
+        type: bool
+        default: true
+      hsts:
+        description:
+          - When browsers are told to insist on HTTPS. P(composeops.stack.certificates#module) acts on it.
+          - It is accepted here so that one list of sites serves both modules.
+        type: str
+        choices: [auto, always, never]
+      client_max_body_size:
+        description: Largest request body, in nginx's notation.
+        type: str
+        default: 10m
+      headers:
+        description: Header names and values to add to every response of the site.
+        type: dict
+        default: {}
+      snippet:
+        description:
+          - nginx directives for the HTTPS server of the site, verbatim. They are tested with everything else before
+            they go live.
+        type: str
+        default: ""
+attributes:
+  check_mode:
+    description:
+      - Can run in check mode and return changed status prediction without modifying the target.
+      - Where nginx and the files it needs are already there, it also has nginx test the predicted configuration.
+    support: full
+  diff_mode:
+    description: Returns the difference of every file of the configuration.
+    support: full
+seealso:
+  - module: composeops.stack.certificates
+  - module: composeops.stack.stack
+author:
+  - ComposeOps (@composeops)
+"""
+
+EXAMPLES = r"""
+- name: Serve the shop
+  composeops.stack.nginx_sites:
+    sites:
+      - name: shop.example.com
+        aliases: [www.example.com]
+        routes:
+          - {path: /, stack: shop, service: frontend, port: 80}
+          - {path: /api/, stack: shop, service: backend, port: 3000}
+          - {path: /ws, stack: shop, service: backend, port: 3000, websocket: true}
+        client_max_body_size: 50m
+        headers:
+          X-Frame-Options: DENY
+
+- name: Serve what runs on other machines
+  composeops.stack.nginx_sites:
+    sites:
+      - name: legacy.example.com
+        routes:
+          - {path: /, upstream: ["10.0.0.5:8080", "10.0.0.6:8080"], read_timeout: 120}
+        snippet: |
+          location = /robots.txt {
+              return 200 "User-agent: *\nDisallow: /\n";
+          }
+"""
+
+RETURN = r"""
+generation:
+  description: Number of the configuration tree that is live; in check mode the one before.
+  returned: success
+  type: int
+  sample: 12
+routes:
+  description: Every route and where it leads.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    site:
+      description: Name of the site.
+      type: str
+      returned: success
+    path:
+      description: Path prefix.
+      type: str
+      returned: success
+    target:
+      description: The service, or the addresses that were given.
+      type: str
+      returned: success
+    addresses:
+      description: Where this host reaches it; empty in check mode before the first deployment.
+      type: list
+      elements: str
+      returned: success
+  sample:
+    - {"site": "shop.example.com", "path": "/api/", "target": "shop/backend:3000", "addresses": ["127.0.0.1:21000"]}
+plan:
+  description: What is done, or would be done in check mode, one sentence each.
+  returned: success
+  type: list
+  elements: str
+  sample: ["change site shop.example.com"]
+summary:
+  description: The routes as a table, for the callback P(composeops.stack.summary#callback).
+  returned: success
+  type: list
+  elements: dict
+"""
+
+import contextlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.composeops.stack.plugins.module_utils.certificates.bundle import Bundles
+from ansible_collections.composeops.stack.plugins.module_utils.edge.capabilities import Capabilities
+from ansible_collections.composeops.stack.plugins.module_utils.edge.live import LOCK, LOCK_WAIT, ROOT, LiveTree
+from ansible_collections.composeops.stack.plugins.module_utils.edge.model import (
+    CONNECT_TIMEOUT,
+    MAX_BODY_SIZE,
+    AddressTarget,
+    ServiceTarget,
+    Site,
+    parse_sites,
+    service_targets,
+)
+from ansible_collections.composeops.stack.plugins.module_utils.edge.nginx import Nginx
+from ansible_collections.composeops.stack.plugins.module_utils.edge.plan import (
+    Observed,
+    Plan,
+    make_plan,
+    require_endpoints,
+)
+from ansible_collections.composeops.stack.plugins.module_utils.edge.render import render
+from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
+from ansible_collections.composeops.stack.plugins.module_utils.io.files import exclusive
+from ansible_collections.composeops.stack.plugins.module_utils.io.runner import CommandRunner
+from ansible_collections.composeops.stack.plugins.module_utils.release import state
+
+ROUTE_OPTIONS: dict[str, Any] = {
+    "path": {"type": "str", "required": True},
+    "stack": {"type": "str"},
+    "service": {"type": "str"},
+    "port": {"type": "int"},
+    "upstream": {"type": "list", "elements": "str"},
+    "websocket": {"type": "bool", "default": False},
+    "connect_timeout": {"type": "int", "default": CONNECT_TIMEOUT},
+    "send_timeout": {"type": "int"},
+    "read_timeout": {"type": "int"},
+}
+SITE_OPTIONS: dict[str, Any] = {
+    "name": {"type": "str", "required": True},
+    "aliases": {"type": "list", "elements": "str", "default": []},
+    "routes": {"type": "list", "elements": "dict", "required": True, "options": ROUTE_OPTIONS},
+    "redirect_to_https": {"type": "bool", "default": True},
+    "hsts": {"type": "str", "choices": ["auto", "always", "never"]},
+    "client_max_body_size": {"type": "str", "default": MAX_BODY_SIZE},
+    "headers": {"type": "dict", "default": {}},
+    "snippet": {"type": "str", "default": ""},
+}
+ARGUMENT_SPEC: dict[str, Any] = {
+    "sites": {"type": "list", "elements": "dict", "required": True, "options": SITE_OPTIONS},
+}
+
+Endpoints = Mapping[ServiceTarget, list[str]]
+
+
+@dataclass(frozen=True)
+class Edge:
+    """The parts of the host that this module reads and changes."""
+
+    nginx: Nginx
+    tree: LiveTree
+    bundles: Bundles
+
+
+def known_endpoints(targets: Iterable[ServiceTarget]) -> Endpoints:
+    """Return where each target listens on this host, by the records of the stacks; empty where it does not."""
+    recorded = {name: state.endpoints(name) for name in {target.stack for target in targets}}
+    return {
+        target: [
+            f"{endpoint.address}:{endpoint.host_port}"
+            for endpoint in recorded[target.stack]
+            if (endpoint.service, endpoint.port) == (target.service, target.port)
+        ]
+        for target in targets
+    }
+
+
+def apply(edge: Edge, plan: Plan, wanted: Mapping[str, str]) -> list[str]:
+    """Carry out ``plan`` and return nginx's warnings."""
+    warnings: list[str] = []
+    for site in plan.placeholders:
+        edge.bundles.make_placeholder(site)
+    if plan.files:
+        warnings = edge.tree.publish(wanted, edge.nginx)
+    elif plan.reload:
+        edge.nginx.test_live()
+        edge.nginx.reload_until(edge.tree.generation() or 0)
+    for site in plan.obsolete_bundles:
+        edge.bundles.remove(site)
+    return warnings
+
+
+def predict(edge: Edge, plan: Plan, wanted: Mapping[str, str], endpoints: Endpoints) -> list[str]:
+    """Have nginx judge what check mode predicts, where everything the configuration names is already there."""
+    complete = not plan.placeholders and all(endpoints.values()) and edge.nginx.includes_live_tree()
+    return edge.tree.try_out(wanted, edge.nginx) if plan.files and complete else []
+
+
+def run(params: Mapping[str, Any], *, check: bool) -> dict[str, Any]:
+    sites = parse_sites(params["sites"])
+    targets = service_targets(sites)
+    runner = CommandRunner()
+    edge = Edge(Nginx(runner), LiveTree(), Bundles(runner))
+    with contextlib.nullcontext() if check else exclusive(LOCK, "the sites of nginx", wait=LOCK_WAIT):
+        endpoints = known_endpoints(targets)
+        capabilities = edge.nginx.capabilities()
+        if not check:
+            require_endpoints(sites, [target for target in targets if endpoints[target]])
+            if capabilities is None:
+                raise ComposeOpsError("nginx is not installed on this host.", "Run the role edge, which installs it.")
+        wanted = render(sites, endpoints, capabilities or Capabilities())
+        observed = Observed(
+            files=edge.tree.files(),
+            generation=edge.tree.generation(),
+            loaded=edge.nginx.loaded_generation(),
+            bundles=edge.bundles.sites(),
+        )
+        plan = make_plan(sites, wanted, observed)
+        warnings = predict(edge, plan, wanted, endpoints) if check else apply(edge, plan, wanted)
+    return {
+        "changed": plan.changed,
+        "plan": [*plan.sentences, *waiting(targets, endpoints)],
+        "diff": plan.diff(f"{ROOT}/live"),
+        "generation": edge.tree.generation() or 0,
+        **reported(sites, endpoints),
+        "warnings": warnings,
+    }
+
+
+def waiting(targets: Iterable[ServiceTarget], endpoints: Endpoints) -> list[str]:
+    """Say in check mode which services must be deployed before a real run gets through."""
+    return [
+        f"needs the deployment of {target}, which is not on this host yet"
+        for target in targets
+        if not endpoints[target]
+    ]
+
+
+def reported(sites: Iterable[Site], endpoints: Endpoints) -> dict[str, Any]:
+    """Return the routes as values and as a table."""
+    routes = [
+        {
+            "site": site.name,
+            "path": route.path,
+            "target": str(route.target),
+            "addresses": list(
+                route.target.addresses if isinstance(route.target, AddressTarget) else endpoints[route.target]
+            ),
+        }
+        for site in sites
+        for route in site.routes
+    ]
+    rows = [[route["site"], route["path"], route["target"], ", ".join(route["addresses"])] for route in routes]
+    return {
+        "routes": routes,
+        "summary": [{"title": "Routes", "columns": ["site", "path", "leads to", "reached at"], "rows": rows}],
+    }
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
+    try:
+        result = run(module.params, check=module.check_mode)
+    except ComposeOpsError as error:
+        module.fail_json(msg=str(error))
+    for warning in result.pop("warnings"):
+        module.warn(warning)
+    if not module._diff:
+        del result["diff"]
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

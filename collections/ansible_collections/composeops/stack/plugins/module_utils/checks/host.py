@@ -1,0 +1,58 @@
+# Copyright: ComposeOps contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The host that checks run on: its containers, secrets and backups, and what could answer from outside."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime
+
+from ansible_collections.composeops.stack.plugins.module_utils.backup import catalogue, settings
+from ansible_collections.composeops.stack.plugins.module_utils.io import sockets
+from ansible_collections.composeops.stack.plugins.module_utils.io.docker import Docker
+from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Runner
+from ansible_collections.composeops.stack.plugins.module_utils.secrets import store
+
+_PUBLISHED = re.compile(r"(?P<address>\S+):(?P<first>\d+)(?:-(?P<last>\d+))?->")
+
+
+class LocalHost:
+    """This host, through its files, its engine and its backup store."""
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+        self._docker = Docker(runner)
+
+    @property
+    def docker(self) -> Docker:
+        return self._docker
+
+    def secret(self, stack: str, name: str) -> str:
+        return store.get(stack, name)
+
+    def newest_backup(self, source: str) -> tuple[str, datetime] | None:
+        configured = settings.require()
+        bucket = catalogue.open_bucket(configured.store)
+        newest = catalogue.newest(bucket, configured.source(source).name, configured.host)
+        return (newest.id, newest.created) if newest else None
+
+    def listening(self) -> list[int]:
+        """Return every TCP port that something outside could reach if no firewall stood before it.
+
+        A port that the engine publishes may have no listening process: the kernel rewrites its packets.
+        """
+        own = {listener.port for listener in sockets.listening() if listener.reachable_from_outside}
+        completed = self._runner.run(["docker", "ps", "--format", "{{json .Ports}}"], check=False)
+        lines = completed.stdout.splitlines() if completed.ok else []
+        return sorted(own | {port for line in lines for port in published_ports(json.loads(line))})
+
+
+def published_ports(text: str) -> set[int]:
+    """Read the host ports out of what `docker ps` says of one container, those on the loopback left out."""
+    found = set()
+    for match in _PUBLISHED.finditer(text):
+        if match["address"] in ("127.0.0.1", "[::1]"):
+            continue
+        found |= set(range(int(match["first"]), int(match["last"] or match["first"]) + 1))
+    return found

@@ -1,0 +1,221 @@
+# Copyright: ComposeOps contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Judges what was seen against what was declared; pure."""
+
+from __future__ import annotations
+
+import functools
+import json
+from datetime import timedelta
+from typing import Any
+
+from ansible_collections.composeops.stack.plugins.module_utils.backup import report
+from ansible_collections.composeops.stack.plugins.module_utils.backup.plan import duration
+from ansible_collections.composeops.stack.plugins.module_utils.checks.model import (
+    BackupAgeCheck,
+    CertificateCheck,
+    Check,
+    ContainerCheck,
+    ExposureCheck,
+    HttpCheck,
+    PostgresCheck,
+    RedisCheck,
+    TcpCheck,
+    Verdict,
+    WebsocketCheck,
+)
+from ansible_collections.composeops.stack.plugins.module_utils.checks.observation import (
+    Answered,
+    Container,
+    Containers,
+    Echoed,
+    Failure,
+    NewestBackup,
+    Observation,
+    OpenPorts,
+    Port,
+    Replied,
+    Served,
+)
+
+LOOK_AT_LOGS = "Look at playbooks/logs.yml -e service={service}."
+BODY_SHOWN = 80
+
+
+def judge(check: Check, observation: Observation) -> Verdict:
+    """Say whether ``observation`` is what ``check`` expects, and if not, why and what to do."""
+    if isinstance(observation, Failure):
+        return Verdict(False, "no answer", observation.message, observation.remedy)
+    return _judge(check, observation)
+
+
+@functools.singledispatch
+def _judge(check: Check, observation: Any) -> Verdict:
+    raise TypeError(f"no judgement of {type(check).__name__} and {type(observation).__name__}")
+
+
+@_judge.register
+def _http(check: HttpCheck, observation: Answered) -> Verdict:
+    response, expect = observation.response, check.expect
+    observed = f"{response.status} in {response.seconds * 1000:.0f} ms"
+    remedy = "Look at the log of the service behind it (playbooks/logs.yml)."
+    if response.status not in expect.status:
+        wanted = " or ".join(map(str, expect.status))
+        return Verdict(
+            False, observed, f"it answered {response.status}, not {wanted}.", _status_remedy(response.status)
+        )
+    if expect.max_seconds and response.seconds > expect.max_seconds:
+        limit = expect.max_seconds
+        return Verdict(False, observed, f"it took {response.seconds:.2f} s, more than {limit:g} s.", remedy)
+    body = response.body.decode("utf-8", "replace")
+    if expect.body not in body:
+        begins = " ".join(body.split())[:BODY_SHOWN]
+        return Verdict(False, observed, f"its body lacks {expect.body!r}; it begins {begins!r}.", remedy)
+    for name, wanted in expect.headers.items():
+        got = response.headers.get(name.lower())
+        if got != wanted:
+            return Verdict(False, observed, f"its header {name} is {got!r}, not {wanted!r}.", remedy)
+    for path, wanted in expect.json.items():
+        got = _member(body, path)
+        if got != wanted:
+            return Verdict(False, observed, f"{path} in its JSON body is {got!r}, not {wanted!r}.", remedy)
+    return Verdict(True, observed)
+
+
+@_judge.register
+def _websocket(check: WebsocketCheck, observation: Echoed) -> Verdict:
+    if observation.text != check.message:
+        return Verdict(
+            False,
+            "no echo",
+            f"it sent back {observation.text[:BODY_SHOWN]!r}, not what it was sent.",
+            "Look whether the path leads to a service that echoes.",
+        )
+    return Verdict(True, f"echo in {observation.seconds * 1000:.0f} ms")
+
+
+@_judge.register
+def _tcp(check: TcpCheck, observation: Port) -> Verdict:
+    observed = "open" if observation.open else "closed"
+    if observed == check.expect.state:
+        return Verdict(True, observed)
+    if observation.open:
+        return Verdict(
+            False,
+            observed,
+            f"{check.target} accepts connections and must not.",
+            "Take the port out of the stack's `published`, or close it in the firewall (playbooks/provision.yml).",
+        )
+    return Verdict(False, observed, observation.detail, "Start the service, or open the port in the firewall.")
+
+
+@_judge.register
+def _certificate(check: CertificateCheck, observation: Served) -> Verdict:
+    certificate = observation.certificate
+    days = (certificate.not_after - observation.at) / timedelta(days=1)
+    observed = f"{days:.0f} days left, by {certificate.issuer}"
+    missing = [name for name in check.names if name not in certificate.names]
+    if missing:
+        return Verdict(
+            False,
+            observed,
+            f"it is not for {', '.join(missing)} but for {', '.join(certificate.names)}.",
+            "Add the names to the site's aliases and run playbooks/site.yml.",
+        )
+    if days < check.min_days:
+        return Verdict(
+            False,
+            observed,
+            f"it ends in {days:.1f} days, sooner than {check.min_days:g}.",
+            "Look at `systemctl status certbot.timer` and `journalctl -u certbot` on the host.",
+        )
+    return Verdict(True, observed)
+
+
+@_judge.register
+def _postgres(check: PostgresCheck, observation: Replied) -> Verdict:  # noqa: ARG001 (the type chooses)
+    return Verdict(True, f"answered {observation.text.strip()[:BODY_SHOWN]!r}")
+
+
+@_judge.register
+def _redis(check: RedisCheck, observation: Replied) -> Verdict:
+    said = observation.text.strip()
+    if said != "PONG":
+        return Verdict(False, "no PONG", f"it said {said[:BODY_SHOWN]!r}.", LOOK_AT_LOGS.format(service=check.service))
+    return Verdict(True, "PONG")
+
+
+@_judge.register
+def _container(check: ContainerCheck, observation: Containers) -> Verdict:
+    containers = [container for container in observation.containers if not container.oneoff]
+    if not containers:
+        return Verdict(False, "none", f"{check.target} has no container.", "Deploy the stack (playbooks/deploy.yml).")
+    bad = [(container, why) for container in containers if (why := _unwell(container))]
+    observed = f"{len(containers) - len(bad)} of {len(containers)} well"
+    if bad:
+        services = ", ".join(sorted({container.service for container, _why in bad}))
+        reasons = "; ".join(f"{container.service} {why}" for container, why in bad)
+        return Verdict(False, observed, f"{reasons}.", LOOK_AT_LOGS.format(service=services.split(", ")[0]))
+    return Verdict(True, observed)
+
+
+def _unwell(container: Container) -> str:
+    """Return what is wrong with a container; one that did its work and ended with 0 is well."""
+    if container.status == "exited" and container.exit_code == 0:
+        return ""
+    if container.status != "running":
+        return f"is {container.status}" + (f" (status {container.exit_code})" if container.exit_code else "")
+    return "" if container.health in ("", "healthy") else f"is {container.health}"
+
+
+@_judge.register
+def _backup_age(check: BackupAgeCheck, observation: NewestBackup) -> Verdict:
+    remedy = f"Look at `journalctl -u composeops-backup@{check.source}` on the host, or run playbooks/backup.yml."
+    if observation.created is None:
+        return Verdict(False, "none", f"{check.source} has no committed backup.", remedy)
+    age = max(observation.at - observation.created, timedelta(0))
+    observed = f"{report.duration(age)} old"
+    if age > duration(check.max_age):
+        return Verdict(False, observed, f"{observation.identifier} is older than {check.max_age}.", remedy)
+    return Verdict(True, observed)
+
+
+@_judge.register
+def _exposure(check: ExposureCheck, observation: OpenPorts) -> Verdict:
+    strangers = sorted(set(observation.ports) - set(check.allowed))
+    observed = "open: " + (", ".join(map(str, sorted(observation.ports))) or "none")
+    if strangers:
+        return Verdict(
+            False,
+            observed,
+            f"{', '.join(map(str, strangers))} can be reached and must not be.",
+            "Close them in the firewall (playbooks/provision.yml), or allow them in verify_reachable_ports.",
+        )
+    if not observation.ports:
+        # Silence proves nothing: a host behind a jump host, or a firewall on the way, looks the same from here.
+        return Verdict(
+            False,
+            observed,
+            f"not even {', '.join(map(str, check.allowed))} answer from here, so that nothing is known.",
+            "Run from a network that reaches the host's web ports, or set verify_exposure to false.",
+        )
+    return Verdict(True, observed)
+
+
+def _status_remedy(status: int) -> str:
+    if status in (502, 504):
+        return "Nothing answers behind the edge: look at playbooks/status.yml, then at the service's log."
+    if status == 404:  # noqa: PLR2004 (the status itself)
+        return "Look at the routes in edge_sites, and whether the service knows this path."
+    return "Look at the log of the service behind it (playbooks/logs.yml)."
+
+
+def _member(body: str, path: str) -> str | None:
+    """Return a member of a JSON text as text; None where there is no such member."""
+    try:
+        value: Any = json.loads(body)
+        for part in path.split("."):
+            value = value[part]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return value if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,95 @@
+# Copyright: ComposeOps contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What probes see. A probe reports, it does not judge; `judge.py` does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from ansible_collections.composeops.stack.plugins.module_utils.io.http import Certificate, Response
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Nothing could be seen, and why."""
+
+    message: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True)
+class Answered:
+    """An HTTP answer came."""
+
+    response: Response
+
+
+@dataclass(frozen=True)
+class Echoed:
+    """A WebSocket opened and this text came back."""
+
+    text: str
+    seconds: float
+    certificate: Certificate | None = None
+
+
+@dataclass(frozen=True)
+class Port:
+    """A port accepted a connection, or did not."""
+
+    open: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Served:
+    """A certificate was presented and is trusted."""
+
+    certificate: Certificate
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Replied:
+    """A database said this."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Container:
+    """One container of a stack."""
+
+    service: str
+    status: str
+    health: str = ""
+    """Empty where the image and the compose file have no health check."""
+    exit_code: int = 0
+    oneoff: bool = False
+
+
+@dataclass(frozen=True)
+class Containers:
+    """All containers of a service or stack, stopped ones included."""
+
+    containers: tuple[Container, ...]
+
+
+@dataclass(frozen=True)
+class NewestBackup:
+    """The newest committed backup; no date where there is none."""
+
+    identifier: str
+    created: datetime | None
+    at: datetime
+
+
+@dataclass(frozen=True)
+class OpenPorts:
+    """Those of the asked ports that accepted a connection."""
+
+    ports: tuple[int, ...]
+
+
+Observation = Failure | Answered | Echoed | Port | Served | Replied | Containers | NewestBackup | OpenPorts

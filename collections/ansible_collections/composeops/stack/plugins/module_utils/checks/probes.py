@@ -1,0 +1,190 @@
+# Copyright: ComposeOps contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Carries out checks over the network and in containers, and reports what it sees.
+
+Every probe ends within its check's time-out. Passwords go to clients in containers over standard input.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import functools
+import socket
+from datetime import datetime, timezone
+from typing import Any, Protocol
+
+from ansible_collections.composeops.stack.plugins.module_utils.checks import websocket
+from ansible_collections.composeops.stack.plugins.module_utils.checks.model import (
+    BackupAgeCheck,
+    CertificateCheck,
+    Check,
+    ContainerCheck,
+    ExposureCheck,
+    HttpCheck,
+    PostgresCheck,
+    RedisCheck,
+    TcpCheck,
+    WebsocketCheck,
+)
+from ansible_collections.composeops.stack.plugins.module_utils.checks.observation import (
+    Answered,
+    Container,
+    Containers,
+    Echoed,
+    Failure,
+    NewestBackup,
+    Observation,
+    OpenPorts,
+    Port,
+    Replied,
+    Served,
+)
+from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
+from ansible_collections.composeops.stack.plugins.module_utils.io import http
+from ansible_collections.composeops.stack.plugins.module_utils.io.docker import SERVICE_LABEL, Docker
+from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Completed
+
+PORTS_AT_ONCE = 32
+
+# The address is the container's own on its network, so that the server's rules for the network apply, and with them the
+# password, as they do to applications; on the loopback many images let anyone in.
+_POSTGRES = """\
+IFS= read -r PGPASSWORD; export PGPASSWORD
+set -- "$1" "$2" "$3" "$(hostname -i | cut -d ' ' -f 1)"
+exec psql --no-psqlrc --no-password --tuples-only --no-align --host="$4" --username="$1" --dbname="$2" --command="$3"
+"""
+_POSTGRES_SOCKET = 'exec psql --no-psqlrc --no-password -tA --username="$1" --dbname="$2" --command="$3"'
+_REDIS = 'IFS= read -r REDISCLI_AUTH; [ -z "$REDISCLI_AUTH" ] || export REDISCLI_AUTH; exec redis-cli PING'
+
+
+class Host(Protocol):
+    """What probes need of the host they run on, beside its network."""
+
+    @property
+    def docker(self) -> Docker: ...
+
+    def secret(self, stack: str, name: str) -> str:
+        """Return a secret of a stack; raise where the host does not have it."""
+
+    def newest_backup(self, source: str) -> tuple[str, datetime] | None:
+        """Return id and date of the newest committed backup of a source."""
+
+
+class Prober:
+    """Probes from one host; ``ca`` is PEM text of authorities that are trusted beside the system's."""
+
+    def __init__(self, host: Host, ca: str = "") -> None:
+        self._host = host
+        self._ca = ca
+
+    def probe(self, check: Check) -> Observation:
+        """Return what is seen; a fault of what is checked is an observation and not an error."""
+        try:
+            return self._probe(check)
+        except ComposeOpsError as error:
+            return Failure(error.message, error.remedy)
+
+    @functools.singledispatchmethod
+    def _probe(self, check: Any) -> Observation:
+        raise TypeError(f"no probe for {type(check).__name__}")
+
+    @_probe.register
+    def _http(self, check: HttpCheck) -> Observation:
+        return Answered(
+            http.request(
+                check.url,
+                method=check.method,
+                headers=check.headers,
+                connect_to=check.connect_to,
+                ca=self._ca,
+                timeout=check.timeout,
+            )
+        )
+
+    @_probe.register
+    def _websocket(self, check: WebsocketCheck) -> Observation:
+        echo = websocket.echo(
+            check.url,
+            check.message,
+            connect_to=check.connect_to,
+            headers=check.headers,
+            ca=self._ca,
+            timeout=check.timeout,
+        )
+        return Echoed(echo.text, echo.seconds, echo.certificate)
+
+    @_probe.register
+    def _tcp(self, check: TcpCheck) -> Observation:
+        return _connect(check.host, check.port, check.timeout)
+
+    @_probe.register
+    def _certificate(self, check: CertificateCheck) -> Observation:
+        endpoint = http.parse_url(f"https://{check.host}:{check.port}/", check.connect_to)
+        with http.connected(endpoint, ca=self._ca, timeout=check.timeout) as connection:
+            assert connection.certificate is not None  # a TLS connection has one
+            return Served(connection.certificate, datetime.now(timezone.utc))
+
+    @_probe.register
+    def _postgres(self, check: PostgresCheck) -> Observation:
+        arguments = ("sh", check.user, check.database, check.query)
+        if not check.password_secret:
+            return self._replied(check, ["sh", "-c", _POSTGRES_SOCKET, *arguments], None)
+        secret = self._host.secret(check.stack, check.password_secret)
+        return self._replied(check, ["sh", "-c", _POSTGRES, *arguments], f"{secret}\n")
+
+    @_probe.register
+    def _redis(self, check: RedisCheck) -> Observation:
+        secret = self._host.secret(check.stack, check.password_secret) if check.password_secret else ""
+        return self._replied(check, ["sh", "-c", _REDIS], f"{secret}\n")
+
+    @_probe.register
+    def _container(self, check: ContainerCheck) -> Observation:
+        inspected = self._host.docker.containers(check.stack, check.service or None)
+        return Containers(tuple(_container(found) for found in inspected))
+
+    @_probe.register
+    def _backup_age(self, check: BackupAgeCheck) -> Observation:
+        newest = self._host.newest_backup(check.source)
+        now = datetime.now(timezone.utc)
+        return NewestBackup(newest[0], newest[1], now) if newest else NewestBackup("", None, now)
+
+    @_probe.register
+    def _exposure(self, check: ExposureCheck) -> Observation:
+        asked = sorted({*check.ports, *check.allowed})
+        with concurrent.futures.ThreadPoolExecutor(PORTS_AT_ONCE) as pool:
+            seen = list(pool.map(lambda port: _connect(check.host, port, check.timeout).open, asked))
+        return OpenPorts(tuple(port for port, is_open in zip(asked, seen, strict=True) if is_open))
+
+    def _replied(self, check: PostgresCheck | RedisCheck, argv: list[str], stdin: str | None) -> Observation:
+        container = self._host.docker.running_container(check.stack, check.service)["Id"]
+        completed: Completed = self._host.docker.execute(
+            container, argv, stdin=stdin, timeout=check.timeout, check=False
+        )
+        if completed.ok:
+            return Replied(completed.stdout)
+        said = (completed.stderr or completed.stdout).strip().splitlines() or ["nothing"]
+        return Failure(
+            f"{check.service} did not answer; its client said: {said[-1].strip()}",
+            f"Look at playbooks/logs.yml -e service={check.service}.",
+        )
+
+
+def _connect(host: str, port: int, timeout: float) -> Port:
+    try:
+        with socket.create_connection((host, port), timeout=timeout):
+            return Port(True)
+    except OSError as error:
+        endpoint = http.Endpoint("tcp", host, port, "", host, port)
+        return Port(False, http.failed(endpoint, error, timeout).message)
+
+
+def _container(inspected: dict[str, Any]) -> Container:
+    """Read one entry of `docker inspect`."""
+    state, labels = inspected["State"], inspected["Config"].get("Labels") or {}
+    return Container(
+        service=labels.get(SERVICE_LABEL, inspected["Name"].lstrip("/")),
+        status=state["Status"],
+        health=(state.get("Health") or {}).get("Status", "").replace("none", ""),
+        exit_code=state["ExitCode"],
+        oneoff=labels.get("com.docker.compose.oneoff") == "True",
+    )

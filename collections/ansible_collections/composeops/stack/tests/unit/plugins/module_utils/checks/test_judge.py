@@ -1,0 +1,185 @@
+"""What was seen, and whether it is what was declared: pure, so every case is a row."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from ansible_collections.composeops.stack.plugins.module_utils.checks.judge import judge
+from ansible_collections.composeops.stack.plugins.module_utils.checks.model import (
+    BackupAgeCheck,
+    CertificateCheck,
+    Check,
+    ContainerCheck,
+    Expectation,
+    ExposureCheck,
+    HttpCheck,
+    PostgresCheck,
+    RedisCheck,
+    TcpCheck,
+    TcpExpectation,
+    WebsocketCheck,
+)
+from ansible_collections.composeops.stack.plugins.module_utils.checks.observation import (
+    Answered,
+    Container,
+    Containers,
+    Echoed,
+    Failure,
+    NewestBackup,
+    Observation,
+    OpenPorts,
+    Port,
+    Replied,
+    Served,
+)
+from ansible_collections.composeops.stack.plugins.module_utils.io.http import Certificate, Response
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=timezone.utc)
+HEALTH = b'{"version": "1.1.0", "database": {"status": "up", "pools": 2}}'
+
+
+def http(**expect: object) -> HttpCheck:
+    return HttpCheck("a", url="https://app.example/", expect=Expectation(**expect))  # type: ignore[arg-type]
+
+
+def answered(status: int = 200, body: bytes = HEALTH, seconds: float = 0.1) -> Answered:
+    return Answered(Response(status, {"location": "https://b/", "x": "1"}, body, seconds))
+
+
+def served(days: float) -> Served:
+    return Served(Certificate(NOW + timedelta(days=days), ("app.example", "www.example"), "CA", "f" * 64), NOW)
+
+
+def certificate(**options: object) -> CertificateCheck:
+    return CertificateCheck("a", host="app.example", **options)  # type: ignore[arg-type]
+
+
+def tcp(state: str) -> TcpCheck:
+    return TcpCheck("a", host="h", port=5432, expect=TcpExpectation(state))  # type: ignore[arg-type]
+
+
+STACK = ContainerCheck("a", stack="shop")
+REDIS = RedisCheck("a", stack="shop", service="redis")
+AGE = BackupAgeCheck("a", source="database", max_age="26h")
+EXPOSURE = ExposureCheck("a", host="h", ports=(22, 443, 5432), allowed=(22, 80, 443))
+
+
+@pytest.mark.parametrize(
+    ("check", "observation", "observed"),
+    [
+        (http(), answered(), "200 in 100 ms"),
+        (http(status=(301, 308)), answered(308), "308 in 100 ms"),
+        (http(body="version"), answered(), "200 in 100 ms"),
+        (http(headers={"Location": "https://b/"}), answered(), "200 in 100 ms"),
+        (http(json={"version": "1.1.0", "database.status": "up", "database.pools": "2"}), answered(), "200 in 100 ms"),
+        (http(max_seconds=0.2), answered(), "200 in 100 ms"),
+        (WebsocketCheck("a", message="hi"), Echoed("hi", 0.02), "echo in 20 ms"),
+        (tcp("open"), Port(True), "open"),
+        (tcp("closed"), Port(False, "Nothing listens"), "closed"),
+        (certificate(min_days=14), served(14), "14 days left, by CA"),
+        (certificate(names=("www.example",)), served(60), "60 days left, by CA"),
+        (PostgresCheck("a"), Replied("1\n"), "answered '1'"),
+        (REDIS, Replied("PONG\n"), "PONG"),
+        (STACK, Containers((Container("db", "running", "healthy"), Container("web", "running"))), "2 of 2 well"),
+        (STACK, Containers((Container("web", "running"), Container("migrate", "exited"))), "2 of 2 well"),
+        (
+            STACK,
+            Containers((Container("web", "running"), Container("web", "exited", exit_code=1, oneoff=True))),
+            "1 of 1 well",
+        ),
+        (AGE, NewestBackup("b1", NOW - timedelta(hours=26), NOW), "1 d 2 h old"),
+        (AGE, NewestBackup("b1", NOW + timedelta(minutes=1), NOW), "0 s old"),
+        (EXPOSURE, OpenPorts((22, 443)), "open: 22, 443"),
+    ],
+    ids=[
+        *(
+            "status",
+            "one-of-statuses",
+            "body",
+            "header",
+            "json-members",
+            "fast-enough",
+            "echo",
+            "tcp-open",
+            "tcp-closed",
+        ),
+        *("certificate-lasts-exactly", "certificate-name", "query", "pong", "containers", "one-shot-that-ended-well"),
+        *("one-off-is-not-a-service", "backup-exactly-as-old", "backup-dated-a-minute-ahead", "only-allowed-ports"),
+    ],
+)
+def test_as_expected(check: Check, observation: Observation, observed: str) -> None:
+    verdict = judge(check, observation)
+    assert (verdict.ok, verdict.observed, verdict.reason) == (True, observed, "")
+
+
+@pytest.mark.parametrize(
+    ("check", "observation", "reason", "remedy"),
+    [
+        (http(), Failure("Nothing listens on h:443.", "Start it."), "Nothing listens on h:443.", "Start it."),
+        (http(), answered(500), "it answered 500, not 200.", "log of the service"),
+        (http(), answered(502), "it answered 502, not 200.", "Nothing answers behind the edge"),
+        (http(), answered(404), "it answered 404, not 200.", "routes in edge_sites"),
+        (http(status=(301, 308)), answered(200), "it answered 200, not 301 or 308.", "log of the service"),
+        (http(body="nothing"), answered(body=b"a\n b"), "its body lacks 'nothing'; it begins 'a b'.", "log"),
+        (http(headers={"X": "2"}), answered(), "its header X is '1', not '2'.", "log"),
+        (http(headers={"Y": "2"}), answered(), "its header Y is None, not '2'.", "log"),
+        (http(json={"version": "1.2.0"}), answered(), "version in its JSON body is '1.1.0', not '1.2.0'.", "log"),
+        (http(json={"database.host": "x"}), answered(), "database.host in its JSON body is None", "log"),
+        (http(json={"version.major": "1"}), answered(), "version.major in its JSON body is None", "log"),
+        (http(json={"version": "1"}), answered(body=b"<html>"), "version in its JSON body is None", "log"),
+        (http(max_seconds=0.05), answered(), "it took 0.10 s, more than 0.05 s.", "log"),
+        (WebsocketCheck("a", message="hi"), Echoed("ho", 0.1), "it sent back 'ho'", "service that echoes"),
+        (tcp("closed"), Port(True), "h:5432 accepts connections and must not.", "published"),
+        (tcp("open"), Port(False, "Nothing listens on h:5432."), "Nothing listens on h:5432.", "Start"),
+        (certificate(min_days=14), served(13.5), "it ends in 13.5 days, sooner than 14.", "certbot"),
+        (certificate(names=("b", "c")), served(60), "it is not for b, c but for app.example, www.example.", "aliases"),
+        (REDIS, Replied("LOADING"), "it said 'LOADING'.", "service=redis"),
+        (STACK, Containers(()), "shop/all services has no container.", "deploy.yml"),
+        (STACK, Containers((Container("web", "running", "starting"),)), "web is starting.", "service=web"),
+        (STACK, Containers((Container("web", "restarting", exit_code=3),)), "web is restarting (status 3).", "web"),
+        (STACK, Containers((Container("a", "exited", exit_code=137), Container("b", "paused"))), "a is exited", "a"),
+        (AGE, NewestBackup("b1", NOW - timedelta(hours=26, seconds=1), NOW), "b1 is older than 26h.", "database"),
+        (AGE, NewestBackup("", None, NOW), "database has no committed backup.", "playbooks/backup.yml"),
+        (EXPOSURE, OpenPorts((22, 5432)), "5432 can be reached and must not be.", "verify_reachable_ports"),
+        (EXPOSURE, OpenPorts(()), "not even 22, 80, 443 answer from here", "verify_exposure"),
+    ],
+    ids=[
+        *(
+            "no-answer",
+            "status",
+            "bad-gateway",
+            "not-found",
+            "statuses",
+            "body",
+            "header",
+            "no-header",
+            "json",
+            "json-gap",
+        ),
+        *("json-not-a-mapping", "not-json", "slow", "other-echo", "tcp-open", "tcp-closed", "certificate-ends"),
+        *("certificate-names", "redis-loads", "no-container", "starting", "restarting", "exited-and-paused"),
+        *("backup-too-old", "no-backup", "stranger-reachable", "nothing-reachable"),
+    ],
+)
+def test_not_as_expected(check: Check, observation: Observation, reason: str, remedy: str) -> None:
+    verdict = judge(check, observation)
+    assert not verdict.ok
+    assert reason in verdict.reason
+    assert remedy in verdict.remedy
+
+
+def test_every_unwell_container_is_named() -> None:
+    unwell = Containers((Container("a", "exited", exit_code=137), Container("b", "paused"), Container("c", "running")))
+    verdict = judge(STACK, unwell)
+    assert verdict.reason == "a is exited (status 137); b is paused."
+    assert verdict.observed == "1 of 3 well"
+
+
+def test_long_echo_is_shortened() -> None:
+    assert len(judge(WebsocketCheck("a"), Echoed("x" * 5000, 0.1)).reason) < 200
+
+
+def test_observation_of_another_check_is_a_fault_of_ours() -> None:
+    with pytest.raises(TypeError, match="no judgement"):
+        judge(Check, OpenPorts(()))  # type: ignore[arg-type]

@@ -1,0 +1,225 @@
+"""Probes against real servers on the loopback, and against a recorded engine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.composeops.stack.plugins.module_utils.checks.model import (
+    BackupAgeCheck,
+    CertificateCheck,
+    ContainerCheck,
+    ExposureCheck,
+    HttpCheck,
+    PostgresCheck,
+    RedisCheck,
+    TcpCheck,
+    WebsocketCheck,
+)
+from ansible_collections.composeops.stack.plugins.module_utils.checks.observation import (
+    Answered,
+    Container,
+    Containers,
+    Failure,
+    NewestBackup,
+    OpenPorts,
+    Port,
+    Replied,
+    Served,
+)
+from ansible_collections.composeops.stack.plugins.module_utils.checks.probes import Prober
+from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
+from ansible_collections.composeops.stack.plugins.module_utils.io.docker import Docker
+from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Completed
+from ansible_collections.composeops.stack.tests.unit.support.servers import (
+    Authority,
+    free_port,
+    http_server,
+    tcp_server,
+)
+
+SECRET = "s3cret-of-the-database"
+POSTGRES = PostgresCheck("db", stack="shop", service="db", user="shop", database="orders")
+REDIS = RedisCheck("cache", stack="shop", service="redis")
+
+
+def container(service: str, **state: Any) -> dict[str, Any]:
+    return {
+        "Id": f"id-{service}",
+        "Name": f"/shop-{service}-1",
+        "State": {"Status": "running", "Running": True, "ExitCode": 0, **state},
+        "Config": {"Labels": {"com.docker.compose.service": service}},
+    }
+
+
+class Engine:
+    """A runner that answers as the docker command line did, and remembers what it was asked."""
+
+    def __init__(self, containers: Sequence[dict[str, Any]], executed: Completed | None = None) -> None:
+        self._containers = containers
+        self._executed = executed or Completed((), 0, "", "")
+        self.argv: list[list[str]] = []
+        self.stdin: list[str | None] = []
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        stdin: str | None = None,
+        environment: Mapping[str, str] | None = None,
+        directory: str | None = None,
+        timeout: float = 0,
+        check: bool = True,
+    ) -> Completed:
+        self.argv.append(list(argv))
+        self.stdin.append(stdin)
+        if argv[1] == "ps":
+            return Completed(tuple(argv), 0, "\n".join(found["Id"] for found in self._containers), "")
+        if argv[1] == "inspect":
+            return Completed(tuple(argv), 0, json.dumps(self._containers), "")
+        return self._executed
+
+
+class FakeHost:
+    def __init__(self, engine: Engine | None = None, newest: tuple[str, datetime] | None = None) -> None:
+        self.docker = Docker(engine or Engine([]))
+        self._newest = newest
+
+    def secret(self, stack: str, name: str) -> str:
+        if (stack, name) != ("shop", "PASSWORD"):
+            raise ComposeOpsError(f"Secret {name} of stack {stack} is not on this host.", "List it.")
+        return SECRET
+
+    def newest_backup(self, source: str) -> tuple[str, datetime] | None:
+        return self._newest
+
+
+def test_http_answer_is_observed() -> None:
+    with http_server(lambda handler: handler.send_error(503)) as port:
+        seen = Prober(FakeHost()).probe(HttpCheck("a", url=f"http://127.0.0.1:{port}/", timeout=2))
+    assert isinstance(seen, Answered)
+    assert seen.response.status == 503
+
+
+def test_refused_connection_is_an_observation() -> None:
+    port = free_port()
+    seen = Prober(FakeHost()).probe(HttpCheck("a", url=f"http://127.0.0.1:{port}/", timeout=2))
+    assert seen == Failure(f"Nothing listens on 127.0.0.1:{port}.", "Start the service, or correct address and port.")
+
+
+def test_websocket_that_does_not_open_is_an_observation() -> None:
+    with http_server(lambda handler: handler.send_error(400)) as port:
+        seen = Prober(FakeHost()).probe(WebsocketCheck("a", url=f"ws://127.0.0.1:{port}/", timeout=2))
+    assert isinstance(seen, Failure)
+    assert "did not open a WebSocket" in seen.message
+
+
+def test_open_and_closed_ports_are_observed() -> None:
+    closed = free_port()
+    with tcp_server(lambda connection: None) as port:
+        seen = Prober(FakeHost()).probe(TcpCheck("a", host="127.0.0.1", port=port, timeout=2))
+    assert seen == Port(True)
+    seen = Prober(FakeHost()).probe(TcpCheck("a", host="127.0.0.1", port=closed, timeout=2))
+    assert seen == Port(False, f"Nothing listens on 127.0.0.1:{closed}.")
+
+
+def test_served_certificate_is_observed(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    with http_server(lambda handler: None, authority.server_context("app.example", days=10)) as port:
+        check = CertificateCheck("a", host="app.example", connect_to=f"127.0.0.1:{port}", timeout=2)
+        trusted = Prober(FakeHost(), authority.pem).probe(check)
+        distrusted = Prober(FakeHost()).probe(check)
+    assert isinstance(trusted, Served)
+    assert trusted.certificate.names == ("app.example",)
+    assert isinstance(distrusted, Failure)
+    assert "for app.example is not trusted" in distrusted.message
+
+
+def test_exposure_tries_candidates_and_allowed_ports() -> None:
+    closed = free_port()
+    with tcp_server(lambda connection: None) as candidate, tcp_server(lambda connection: None) as allowed:
+        check = ExposureCheck("a", host="127.0.0.1", ports=(candidate, closed), allowed=(allowed,), timeout=2)
+        seen = Prober(FakeHost()).probe(check)
+    assert seen == OpenPorts(tuple(sorted((candidate, allowed))))
+
+
+def test_postgres_is_asked_on_its_socket_without_a_password() -> None:
+    engine = Engine([container("db")], Completed((), 0, "1\n", ""))
+    assert Prober(FakeHost(engine)).probe(POSTGRES) == Replied("1\n")
+    executed = engine.argv[-1]
+    assert executed[:3] == ["docker", "exec", "id-db"]
+    assert executed[-3:] == ["shop", "orders", "SELECT 1"]
+    assert "--host" not in " ".join(executed)
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        PostgresCheck("db", stack="shop", service="db", user="u", database="d", password_secret="PASSWORD"),
+        RedisCheck("cache", stack="shop", service="redis", password_secret="PASSWORD"),
+    ],
+    ids=["postgres", "redis"],
+)
+def test_password_goes_over_standard_input_and_nowhere_else(check: PostgresCheck | RedisCheck) -> None:
+    engine = Engine([container(check.service)], Completed((), 0, "ok", ""))
+    assert Prober(FakeHost(engine)).probe(check) == Replied("ok")
+    assert engine.stdin[-1] == f"{SECRET}\n"
+    assert "--interactive" in engine.argv[-1]
+    assert SECRET not in json.dumps(engine.argv)
+
+
+def test_secret_that_the_host_lacks_is_an_observation() -> None:
+    check = RedisCheck("cache", stack="shop", service="redis", password_secret="OTHER")
+    seen = Prober(FakeHost(Engine([container("redis")]))).probe(check)
+    assert seen == Failure("Secret OTHER of stack shop is not on this host.", "List it.")
+
+
+def test_client_that_fails_is_quoted() -> None:
+    said = Completed((), 2, "", "psql: error: connection refused\n\tIs the server running?\n")
+    seen = Prober(FakeHost(Engine([container("db")], said))).probe(POSTGRES)
+    assert isinstance(seen, Failure)
+    assert seen.message == "db did not answer; its client said: Is the server running?"
+    assert "service=db" in seen.remedy
+
+
+def test_service_without_a_running_container_is_an_observation() -> None:
+    seen = Prober(FakeHost(Engine([container("redis", Running=False, Status="exited")]))).probe(REDIS)
+    assert isinstance(seen, Failure)
+    assert "has no running container" in seen.message
+
+
+def test_containers_are_read_from_inspect() -> None:
+    engine = Engine(
+        [
+            container("db", Health={"Status": "healthy"}),
+            container("web", Health={"Status": "none"}),
+            {
+                **container("job", Status="exited", ExitCode=3),
+                "Config": {"Labels": {"com.docker.compose.oneoff": "True"}},
+            },
+        ]
+    )
+    assert Prober(FakeHost(engine)).probe(ContainerCheck("a", stack="shop")) == Containers(
+        (
+            Container("db", "running", "healthy"),
+            Container("web", "running"),
+            Container("shop-job-1", "exited", exit_code=3, oneoff=True),
+        )
+    )
+
+
+def test_one_service_is_asked_for_by_its_label() -> None:
+    engine = Engine([container("db")])
+    Prober(FakeHost(engine)).probe(ContainerCheck("a", stack="shop", service="db"))
+    assert "label=com.docker.compose.service=db" in engine.argv[0]
+
+
+@pytest.mark.parametrize("newest", [("b1", datetime(2026, 1, 1, tzinfo=timezone.utc)), None], ids=["one", "none"])
+def test_newest_backup_is_observed(newest: tuple[str, datetime] | None) -> None:
+    seen = Prober(FakeHost(newest=newest)).probe(BackupAgeCheck("a", source="database"))
+    assert isinstance(seen, NewestBackup)
+    assert (seen.identifier, seen.created) == (newest or ("", None))

@@ -6,9 +6,10 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 
-from ansible_collections.composeops.stack.plugins.module_utils.backup import layout, manifest, plan
+from ansible_collections.composeops.stack.plugins.module_utils.backup import layout, manifest, plan, records
 from ansible_collections.composeops.stack.plugins.module_utils.backup.manifest import Manifest
-from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Entry, Store
+from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Entry, Source, Store
+from ansible_collections.composeops.stack.plugins.module_utils.backup.status import Status
 from ansible_collections.composeops.stack.plugins.module_utils.io.s3 import Bucket
 
 
@@ -53,3 +54,8 @@ def abort_stale_uploads(bucket: Bucket, source: str, host: str) -> list[str]:
     for upload in aborted:
         bucket.abort(upload.key, upload.upload_id)
     return [upload.key for upload in aborted]
+
+
+def status(bucket: Bucket, source: Source, host: str, directory: str = records.DIRECTORY) -> Status:
+    """Return everything known of the backups of ``source``: the bucket's listing, and this host's last run."""
+    return Status(source, tuple(entries(bucket, source.name, host)), records.read(source.name, directory), now())

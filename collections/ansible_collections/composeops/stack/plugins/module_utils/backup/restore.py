@@ -38,6 +38,9 @@ from ansible_collections.composeops.stack.plugins.module_utils.io.runner import 
 
 RESTORERS: dict[str, Restorer] = {POSTGRES: postgres_restore.RESTORER, REDIS: redis_restore.RESTORER}
 
+NEWEST = "newest"
+"""The word that names the newest backup that can be believed."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -59,7 +62,7 @@ class Restored:
 
 
 class Restore:
-    """One restore of a source, of its newest backup or of the one called ``wanted``, by ``host`` or another."""
+    """One restore of a source, of its newest backup or of the one called ``wanted``, made by ``host`` or another."""
 
     def __init__(
         self,
@@ -67,13 +70,13 @@ class Restore:
         source: Source,
         runner: Runner,
         *,
-        wanted: str | None = None,
+        wanted: str = NEWEST,
         host: str = "",
         directory: str = records.DIRECTORY,
     ) -> None:
         self._source = source
         self._runner = runner
-        self._wanted = wanted
+        self._wanted = None if wanted == NEWEST else wanted
         self._host = host or settings.host
         self._directory = directory
         self._bucket = catalogue.open_bucket(settings.store)

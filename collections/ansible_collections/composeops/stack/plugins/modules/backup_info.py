@@ -1,0 +1,168 @@
+#!/usr/bin/python
+# Copyright: ComposeOps contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Lists the backups of a host's sources."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: backup_info
+short_description: List the backups of a host's sources
+version_added: 0.1.0
+description:
+  - Asks the store for the backups of each source, and the host for the last run of each.
+  - Only a committed backup counts, one whose manifest is in the store. A backup that is dated in the future is listed
+    but never the newest.
+  - Reads the sources, the store and its credentials from C(/etc/composeops/backup.json) on the host.
+options:
+  sources:
+    description: Names of the sources to look at; all sources of the host where the list is empty.
+    type: list
+    elements: str
+    default: []
+  host:
+    description: Name of the host that made the backups, where it is not this one.
+    type: str
+    default: ""
+  limit:
+    description: How many backups of each source to return, newest first.
+    type: int
+    default: 10
+attributes:
+  check_mode:
+    description: Can run in check mode and return changed status prediction without modifying the target.
+    support: full
+  diff_mode:
+    description: Nothing is changed, so there is no difference to show.
+    support: none
+requirements:
+  - boto3 on the host (Debian's python3-boto3)
+seealso:
+  - module: composeops.stack.backup
+  - module: composeops.stack.backup_restore
+author:
+  - ComposeOps (@composeops)
+"""
+
+EXAMPLES = r"""
+- name: List the backups
+  composeops.stack.backup_info:
+  register: backups
+
+- name: Show how old the newest backup of the database is
+  ansible.builtin.debug:
+    msg: "{{ backups.sources | selectattr('name', 'eq', 'database') | map(attribute='newest.age_seconds') | first }}"
+"""
+
+RETURN = r"""
+sources:
+  description: What is known of the backups of each source.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Name of the source.
+      type: str
+      returned: success
+    type:
+      description: Kind of the source.
+      type: str
+      returned: success
+    schedule:
+      description: How often it is backed up.
+      type: str
+      returned: success
+    newest:
+      description: The newest committed backup that can be believed, with C(id), C(created), C(age_seconds), C(bytes).
+      type: dict
+      returned: success
+    count:
+      description: Number of committed backups.
+      type: int
+      returned: success
+    bytes:
+      description: Size of all of them.
+      type: int
+      returned: success
+    backups:
+      description: The newest backups, as many as O(limit), each like RV(sources[].newest).
+      type: list
+      elements: dict
+      returned: success
+    incomplete:
+      description: Ids of runs that left objects but no manifest; they are no backups.
+      type: list
+      elements: str
+      returned: success
+    from_the_future:
+      description: Ids of backups that are dated ahead of the host's clock.
+      type: list
+      elements: str
+      returned: success
+    last_run:
+      description:
+        - The last run on this host, with C(id), C(outcome), C(started), C(finished), C(error). Its outcome is
+          V(running), V(committed), V(failed) or V(interrupted).
+      type: dict
+      returned: success
+  sample:
+    - name: database
+      type: postgres
+      schedule: daily
+      newest: {"id": "20260131T023000Z-1f2e3d4c", "created": "2026-01-31T02:30:00+00:00", "age_seconds": 60, "bytes": 48211}
+      count: 1
+      bytes: 48211
+      backups: []
+      incomplete: []
+      from_the_future: []
+      last_run: {"id": "20260131T023000Z-1f2e3d4c", "outcome": "committed"}
+plan:
+  description: Always empty, because nothing is changed.
+  returned: success
+  type: list
+  elements: str
+summary:
+  description: Table of the sources with their newest backups, for the end of the play.
+  returned: success
+  type: list
+  elements: dict
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.composeops.stack.plugins.module_utils.backup import catalogue, settings, status
+from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
+
+ARGUMENT_SPEC: dict[str, Any] = {
+    "sources": {"type": "list", "elements": "str", "default": []},
+    "host": {"type": "str", "default": ""},
+    "limit": {"type": "int", "default": 10},
+}
+
+
+def run(params: dict[str, Any]) -> dict[str, Any]:
+    configured = settings.require()
+    bucket = catalogue.open_bucket(configured.store)
+    host = params["host"] or configured.host
+    statuses = [catalogue.status(bucket, source, host) for source in configured.chosen(tuple(params["sources"]))]
+    return {
+        "changed": False,
+        "plan": [],
+        "sources": [status.data(one, params["limit"]) for one in statuses],
+        "summary": status.summary(statuses),
+    }
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
+    try:
+        result = run(module.params)
+    except ComposeOpsError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

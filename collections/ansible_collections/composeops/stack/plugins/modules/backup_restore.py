@@ -1,0 +1,176 @@
+#!/usr/bin/python
+# Copyright: ComposeOps contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Restores a backup into a new place first, then swaps."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: backup_restore
+short_description: Restore a backup in the place of the data that serves
+version_added: 0.1.0
+description:
+  - Fetches a backup whole, compares size and SHA-256 with its manifest, restores it into a new place, compares what is
+    there with what was counted when it was made, and only then swaps it in. What was there before is kept and named.
+  - A PostgreSQL database is restored into a new database, and swapped by renaming in one transaction.
+    Sessions of the old one are ended; their clients connect again to the new one.
+    Roles that are missing are made; roles that exist keep their passwords.
+  - A Redis is loaded by a throw-away server of the same image, which also writes the append-only files. The service is
+    stopped while files are swapped, a second or two, and always started again.
+  - Where a step fails, the data that was there still serves. A run that was killed is undone or finished by the next
+    backup or restore of the source.
+  - Works on a stack that was deployed again, empty, after its containers and volumes were destroyed.
+  - Every run restores, so every run is a change.
+options:
+  source:
+    description: Name of the source.
+    type: str
+    required: true
+  backup:
+    description: Id of the backup, or V(newest).
+    type: str
+    default: newest
+  host:
+    description: Name of the host that made the backup, where it is not this one.
+    type: str
+    default: ""
+attributes:
+  check_mode:
+    description: Checks everything that can be checked without fetching the backup, and returns the steps as RV(plan).
+    support: full
+  diff_mode:
+    description: Returns what serves before and after.
+    support: full
+requirements:
+  - boto3 on the host (Debian's python3-boto3)
+seealso:
+  - module: composeops.stack.backup
+  - module: composeops.stack.backup_info
+author:
+  - ComposeOps (@composeops)
+"""
+
+EXAMPLES = r"""
+- name: Restore the newest backup of the database
+  composeops.stack.backup_restore:
+    source: database
+
+- name: Restore what another host backed up
+  composeops.stack.backup_restore:
+    source: redis
+    backup: 20260131T023000Z-1f2e3d4c
+    host: petcare1
+"""
+
+RETURN = r"""
+backup:
+  description: Id of the backup.
+  returned: success
+  type: str
+  sample: 20260131T023000Z-1f2e3d4c
+kept:
+  description: Where the data is that served before; empty where there was none.
+  returned: when not in check mode
+  type: str
+  sample: database pet_system_before_20260131T040000Z
+removal:
+  description: How to remove it once it is of no use any more.
+  returned: when not in check mode
+  type: str
+  sample: DROP DATABASE IF EXISTS "pet_system_before_20260131T040000Z" WITH (FORCE);
+seconds:
+  description: How long fetching and applying took.
+  returned: when not in check mode
+  type: dict
+  sample: {"fetch": 0.4, "apply": 3.1}
+notes:
+  description: What was counted, and what else was done.
+  returned: when not in check mode
+  type: list
+  elements: str
+  sample: ["1024 rows in 7 tables, as in the backup."]
+plan:
+  description: The steps that were done, or would be done in check mode, one sentence each.
+  returned: success
+  type: list
+  elements: str
+summary:
+  description: Table of the restore, for the end of the play.
+  returned: when not in check mode
+  type: list
+  elements: dict
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.composeops.stack.plugins.module_utils.backup import settings
+from ansible_collections.composeops.stack.plugins.module_utils.backup.restore import NEWEST, Plan, Restore, Restored
+from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
+from ansible_collections.composeops.stack.plugins.module_utils.io.runner import CommandRunner
+
+ARGUMENT_SPEC: dict[str, Any] = {
+    "source": {"type": "str", "required": True},
+    "backup": {"type": "str", "default": NEWEST},
+    "host": {"type": "str", "default": ""},
+}
+
+
+def run(params: dict[str, Any], *, check: bool) -> dict[str, Any]:
+    configured = settings.require()
+    source = configured.source(params["source"])
+    restore = Restore(configured, source, CommandRunner(), wanted=params["backup"], host=params["host"])
+    if check:
+        return _planned(source.name, restore.plan())
+    restored = restore.apply()
+    return {**_planned(source.name, restored.plan), **_done(source.name, restored)}
+
+
+def _planned(name: str, plan: Plan) -> dict[str, Any]:
+    return {
+        "changed": True,
+        "backup": plan.manifest.id,
+        "plan": list(plan.steps),
+        "diff": [
+            {
+                "before_header": name,
+                "after_header": name,
+                "before": "the data that serves now\n",
+                "after": f"backup {plan.manifest.id} of {plan.manifest.host}\n",
+            }
+        ],
+    }
+
+
+def _done(name: str, restored: Restored) -> dict[str, Any]:
+    outcome = restored.outcome
+    total = f"{sum(restored.seconds.values()):.1f} s"
+    row = [name, restored.plan.manifest.id, total, outcome.kept or "nothing", outcome.removal]
+    return {
+        "kept": outcome.kept,
+        "removal": outcome.removal,
+        "seconds": restored.seconds,
+        "notes": list(restored.notes),
+        "summary": [
+            {
+                "title": "Restored",
+                "columns": ["source", "backup", "took", "kept from before", "to remove that"],
+                "rows": [row],
+            }
+        ],
+    }
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
+    try:
+        result = run(module.params, check=module.check_mode)
+    except ComposeOpsError as error:
+        module.fail_json(msg=str(error))
+    if not module._diff:
+        del result["diff"]
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

@@ -367,20 +367,24 @@ ARGUMENT_SPEC: dict[str, Any] = {
     ),
     "hostname": TEXT,
     "directories": _entries(path=NAME, state=STATE, mode={"type": "str", "default": "0755"}, owner=ROOT, group=ROOT),
-    "files": _entries(
-        path=NAME,
-        template=TEXT,
-        source=TEXT,
-        tree=TEXT,
-        content=TEXT,
-        content_base64=TEXT,
-        state=STATE,
-        mode={"type": "str", "default": "0644"},
-        owner=ROOT,
-        group=ROOT,
-        sensitive=SWITCH,
-        validate=WORDS,
-    ),
+    # Contents can be secrets: this keeps them out of the host's log of module calls.
+    "files": {
+        **_entries(
+            path=NAME,
+            template=TEXT,
+            source=TEXT,
+            tree=TEXT,
+            content=TEXT,
+            content_base64=TEXT,
+            state=STATE,
+            mode={"type": "str", "default": "0644"},
+            owner=ROOT,
+            group=ROOT,
+            sensitive=SWITCH,
+            validate=WORDS,
+        ),
+        "no_log": True,
+    },
     "links": _entries(path=NAME, target=TEXT, state=STATE),
     "sysctl": {"type": "dict"},
     "sysctl_file": {"type": "str", "default": "/etc/sysctl.d/90-composeops.conf"},
@@ -397,6 +401,11 @@ ARGUMENT_SPEC: dict[str, Any] = {
 class SilentModule(AnsibleModule):
     """A module that never echoes its parameters: file contents can be secrets, and are large."""
 
+    def __init__(self) -> None:
+        super().__init__(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
+        # Nothing that is returned comes from a parameter unseen; replacing every path in it would only hide the plan.
+        self.no_log_values: set[str] = set()
+
     def exit_json(self, **results: Any) -> None:
         super().exit_json(**results, invocation=SILENCE)
 
@@ -408,7 +417,7 @@ SILENCE = {"module_args": "not shown"}
 
 
 def main() -> None:
-    module = SilentModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True, no_log=True)
+    module = SilentModule()
     # Parents of directories are made with the process's mask.
     os.umask(0o022)
     runner = CommandRunner()

@@ -110,7 +110,7 @@ sources:
     - name: database
       type: postgres
       schedule: daily
-      newest: {"id": "20260131T023000Z-1f2e3d4c", "created": "2026-01-31T02:30:00+00:00", "age_seconds": 60, "bytes": 48211}
+      newest: {"id": "20260131T023000Z-1f2e3d4c", "created": "2026-01-31T02:30:00+00:00", "age_seconds": 9, "bytes": 48}
       count: 1
       bytes: 48211
       backups: []

@@ -84,7 +84,7 @@ def ensure(client: docker.DockerClient, directory: StateDirectory, state: State,
 
 
 def _remember_root(directory: StateDirectory, host: str, pem: str) -> None:
-    """Pebble makes a new root whenever it starts; certificates issued before stay verifiable, so older ones are kept."""
+    """Pebble makes a new root whenever it starts; older ones are kept, so that what they issued can be verified."""
     path = directory / root_file(host)
     known = machine.certificates(path.read_text(encoding="utf-8")) if path.exists() else {}
     known.update(machine.certificates(pem))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import multiprocessing
+import secrets
 
 import docker
 from docker.errors import APIError, ImageNotFound
@@ -30,9 +31,8 @@ def choose_source(
     if state.source is None:
         if wanted == "auto":
             wanted = "hub" if _hub_answers(client, state) else "debian"
-            progress.say(
-                f"images: Docker Hub {'answers' if wanted == 'hub' else 'does not answer; building from Debian packages'}"
-            )
+            finding = "answers" if wanted == "hub" else "does not answer; building from Debian packages"
+            progress.say(f"images: Docker Hub {finding}")
         state.source = wanted
         directory.save(state)
     elif wanted not in ("auto", state.source):
@@ -114,7 +114,7 @@ def pull(client: docker.DockerClient, directory: StateDirectory, state: State, r
     except (APIError, OSError) as error:
         raise BedError(
             f"{reference} cannot be pulled: {error}",
-            "Check the network and Docker Hub's rate limit (`docker login`), or use `--source debian` after `bed down`.",
+            "Check the network and Docker Hub's rate limit, or run `bed down` and `bed up --source debian`.",
         ) from error
     return True
 
@@ -157,12 +157,13 @@ def _from_debian(client: docker.DockerClient, directory: StateDirectory, state: 
     there = images.current(client, tag)
     if there is not None and there.labels.get(names.CONTENT_LABEL) == content:
         return UNCHANGED
-    output = directory / "build" / f"{release}.tar"
+    # A run that was killed may have left an mmdebstrap behind that still writes: never into the same file.
+    output = directory / "build" / f"{release}-{secrets.token_hex(4)}.tar"
     output.parent.mkdir(mode=0o700, exist_ok=True)
     run(
         mmdebstrap_command(release, str(output), settings, mirrors),
         log=directory / "logs" / f"mmdebstrap-{release}.log",
-        next_step=f"Read {directory / 'logs'}/mmdebstrap-{release}.log; most often the Debian mirror was not reachable.",
+        next_step=f"Read {directory / 'logs'}/mmdebstrap-{release}.log; most often the mirror was not reachable.",
     )
     labels = " ".join(f'{key}="{value}"' for key, value in names.labels(state.id, content=content).items())
     repository, _, version = tag.rpartition(":")

@@ -49,7 +49,7 @@ class Bed:
         self.directory.save(state)
         changed = steps.run(self._steps(client, state, list(state.hosts), whole=True), self.progress)
         written = inventory.write(self.directory, state)
-        self.progress.say(f"inventories: {', '.join(f'{self.directory.path}/{folder}' for folder in written)}")
+        self.progress.say(f"inventories in {self.directory.path}: {', '.join(written)}")
         self.progress.say("the bed is up" + ("" if changed else ": there was nothing to do"))
 
     def add_host(self, name: str, release: str, aliases: Sequence[str]) -> None:
@@ -118,7 +118,7 @@ class Bed:
         base_names = {"trixie", *releases}
         found = [
             Step("network", lambda: self._network(client, state)),
-            Step("certificates", lambda: self._certificates()),
+            Step("certificates", self._certificates),
             Step("capabilities", lambda: self._capabilities(client, state), ("image trixie",)),
         ]
         if whole:
@@ -172,4 +172,5 @@ class Bed:
         state.privileged = capabilities.probe_privileged(client, state.id, names.image(state.id, "trixie"))
         self.directory.save(state)
         version = capabilities.detect(client, privileged=state.privileged).cgroup_version
-        return f"{'--privileged works' if state.privileged else 'no --privileged, listing capabilities'}; cgroup version {version}"
+        way = "--privileged works" if state.privileged else "--privileged does not work, listing capabilities"
+        return f"{way}; cgroup version {version}"

@@ -33,9 +33,7 @@ def parser() -> argparse.ArgumentParser:
     commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     up = commands.add_parser("up", help="bring the bed up, or whatever is missing of it; safe to repeat")
-    up.add_argument(
-        "--host", action="append", default=[], metavar="NAME", help="a host to have besides the recorded ones"
-    )
+    up.add_argument("--host", action="append", default=[], metavar="NAME", help="a host to have, besides petcare1")
     up.add_argument(
         "--engine", choices=("auto", "machine", "private"), default="auto", help="which engine a new bed uses"
     )
@@ -43,7 +41,7 @@ def parser() -> argparse.ArgumentParser:
         "--source",
         choices=("auto", "hub", "debian"),
         default="auto",
-        help="where a new bed takes images from: Docker Hub, or Debian's packages (auto: the hub if it answers quickly)",
+        help="where a new bed takes images from: Docker Hub, or Debian's packages (auto: the hub if it answers)",
     )
     commands.add_parser("down", help="remove exactly what the bed made")
     commands.add_parser("status", help="what there is and where; fails when something does not run")
@@ -58,7 +56,7 @@ def parser() -> argparse.ArgumentParser:
         "--alias",
         action="append",
         metavar="DNSNAME",
-        help=f"a name that leads to the host, as it and its ACME server see it (default: {', '.join(hosts.DEFAULT_ALIASES)})",
+        help=f"a public name of the host, for itself and its ACME server (default: {', '.join(hosts.DEFAULT_ALIASES)})",
     )
     for action, text in (
         ("remove", "remove a host and its data"),
@@ -74,10 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     directory = StateDirectory(default_directory())
     progress = Progress()
     try:
-        if not sys.platform.startswith("linux"):
-            raise BedError(
-                "The bed reaches containers by their addresses, which needs Linux.", "Run it in a Linux machine."
-            )
+        _on_linux()
         if options.command == "status":
             return _status(directory)
         if options.command == "down" and not directory.record.exists():
@@ -91,6 +86,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\ninterrupted; the same command again goes on from here, `down` removes what there is", file=sys.stderr)
         return 130
+
+
+def _on_linux() -> None:
+    if not sys.platform.startswith("linux"):
+        raise BedError(
+            "The bed reaches containers by their addresses, which needs Linux.", "Run it on a Linux machine."
+        )
 
 
 def _status(directory: StateDirectory) -> int:

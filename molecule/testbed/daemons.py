@@ -15,21 +15,29 @@ from testbed.waiting import wait_for
 
 @dataclass(frozen=True)
 class Daemon:
-    """A program that outlives the command that starts it. `mark` is an argument by which its process is recognised."""
+    """A program that outlives the command that starts it; its arguments name the bed, so that they are its alone."""
 
     argv: tuple[str, ...]
-    mark: str
     pidfile: Path
     log: Path
 
     def pid(self) -> int | None:
-        """The running process's id; a pid file left by a dead process or taken over by another one does not count."""
+        """The running process: the one in the pid file, or, if that was never written, one with exactly these arguments.
+
+        A pid file left by a dead process or taken over by another one does not count.
+        """
         try:
-            pid = int(self.pidfile.read_text(encoding="ascii").strip())
-            arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            recorded = int(self.pidfile.read_text(encoding="ascii").strip())
         except (OSError, ValueError):
-            return None
-        return pid if any(self.mark.encode() in argument for argument in arguments) else None
+            return next((pid for pid in _processes() if self._is(pid)), None)
+        return recorded if self._is(recorded) else None
+
+    def _is(self, pid: int) -> bool:
+        try:
+            arguments = Path(f"/proc/{pid}/cmdline").read_bytes()
+        except OSError:
+            return False
+        return arguments == b"".join(argument.encode() + b"\0" for argument in self.argv)
 
     def start(self) -> None:
         self.pidfile.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -71,3 +79,7 @@ class Daemon:
             finally:
                 os.close(handle)
         self.pidfile.unlink(missing_ok=True)
+
+
+def _processes() -> list[int]:
+    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]

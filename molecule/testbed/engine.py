@@ -8,7 +8,7 @@ from pathlib import Path
 import docker
 from docker.errors import DockerException
 
-from testbed import firewall, packages
+from testbed import capabilities, firewall, packages, traces
 from testbed.daemons import Daemon
 from testbed.errors import BedError
 from testbed.progress import Progress
@@ -61,7 +61,6 @@ def containerd(directory: Path, run_path: Path) -> Daemon:
     engine = directory / "engine"
     return Daemon(
         argv=("containerd", "--config", str(engine / "containerd.toml")),
-        mark=str(engine / "containerd.toml"),
         pidfile=run_path / "containerd.pid",
         log=engine / "containerd.log",
     )
@@ -85,7 +84,6 @@ def dockerd(directory: Path, run_path: Path) -> Daemon:
             "--ip-masq=false",
             *("--log-level", "warn"),
         ),
-        mark=str(engine / "daemon.json"),
         pidfile=run_path / "dockerd.pid",
         log=engine / "dockerd.log",
     )
@@ -132,7 +130,13 @@ def _choose(directory: StateDirectory, state: State, choice: str, progress: Prog
                 f"No Docker engine answers at {url}.", "Start it, or let the bed bring its own: --engine private"
             )
     run_path = run_directory(directory.path, state.id)
-    return EngineRecord(private=True, url=f"unix://{run_path}/docker.sock", run_directory=str(run_path))
+    hierarchies = capabilities.hierarchies(Path("/proc/self/mounts").read_text(encoding="utf-8"))
+    return EngineRecord(
+        private=True,
+        url=f"unix://{run_path}/docker.sock",
+        run_directory=str(run_path),
+        absent_before=traces.absent(traces.candidates(hierarchies)),
+    )
 
 
 def _start_private(directory: StateDirectory, state: State, record: EngineRecord, progress: Progress) -> None:

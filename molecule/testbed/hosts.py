@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import docker
+from docker.errors import NotFound
 
 from testbed import acme, capabilities, containers, names, network
 from testbed.bases import RELEASES
@@ -125,6 +126,8 @@ def ensure(client: docker.DockerClient, directory: StateDirectory, state: State,
     elif there.status != "running":
         there.start()
         result = f"booted at {address(state, name)}"
+    elif not (directory / "hosts" / name / "host_keys").exists():
+        result = f"was booting at {address(state, name)}"
     else:
         return UNCHANGED
     wait_for_boot(client, directory, state, name, progress)
@@ -212,5 +215,7 @@ def remove(client: docker.DockerClient, state: State, name: str) -> None:
         there = containers.find(client, state.id, container)
         if there is not None:
             there.remove(force=True, v=True)
-    for volume in client.volumes.list(filters={"name": docker_volume(state, name)}):
-        volume.remove(force=True)
+    try:
+        client.volumes.get(docker_volume(state, name)).remove()
+    except NotFound:
+        return

@@ -1,4 +1,4 @@
-"""The overlay inventory: given after a system's own (`-i inventories/petcare -i .testbed/inventory`), it points it at the bed."""
+"""The overlay inventory: given after a system's own, as a second `-i`, it points the system at the bed."""
 
 from __future__ import annotations
 

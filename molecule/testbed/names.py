@@ -32,3 +32,8 @@ def bridge(bed: str) -> str:
 def image(bed: str, name: str) -> str:
     """Several beds may share one engine, so the tag carries the id."""
     return f"composeops-testbed/{name}:{bed}"
+
+
+def is_image(bed: str, reference: str) -> bool:
+    """Whether `image` made this name."""
+    return reference.startswith("composeops-testbed/") and reference.endswith(f":{bed}")

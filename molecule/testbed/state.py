@@ -33,6 +33,7 @@ class EngineRecord:
     url: str
     run_directory: str = ""
     forwarding_was_off: bool = False
+    absent_before: list[str] = field(default_factory=list)
 
 
 @dataclass

@@ -10,7 +10,6 @@ import urllib3
 
 from testbed import containers, names, network, pki
 from testbed.containers import Container
-from testbed.errors import BedError
 from testbed.state import State, StateDirectory
 from testbed.waiting import wait_for
 
@@ -79,17 +78,18 @@ def ensure(client: docker.DockerClient, directory: StateDirectory, state: State)
 
 
 def _make_bucket(client: docker.DockerClient, state: State) -> None:
-    """The administrator's shell inside the container; creating a bucket that is there is no error to it."""
+    """Through the administrator's shell inside the container, which the store has ready a moment after it answers."""
 
     def made() -> bool:
-        server = containers.must_run(client, state.id, NAME)
-        command = f"s3.bucket.create -name {BUCKET}\ns3.bucket.list\n"
-        status, output = containers.execute(
-            server, ("sh", "-c", f"printf %s '{command}' | weed shell -master=127.0.0.1:9333")
-        )
-        return status == 0 and f"  {BUCKET}\t" in output
+        if f"  {BUCKET}\t" in _shell(client, state, "s3.bucket.list"):
+            return True
+        _shell(client, state, f"s3.bucket.create -name {BUCKET}")
+        return False
 
-    try:
-        wait_for(made, what=f"bucket {BUCKET} exists", seconds=60, next_step="Read the store's log.")
-    except BedError as error:
-        raise BedError(str(error), "Run `bed up` again; if it stays, `bed down` and `bed up`.") from error
+    wait_for(made, what=f"bucket {BUCKET} exists", seconds=60, next_step="Run `bed up` again.")
+
+
+def _shell(client: docker.DockerClient, state: State, command: str) -> str:
+    server = containers.must_run(client, state.id, NAME)
+    script = f"echo '{command}' | weed shell -master=127.0.0.1:9333"
+    return containers.execute(server, ("sh", "-c", script))[1]

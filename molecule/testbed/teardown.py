@@ -13,7 +13,7 @@ from pathlib import Path
 import docker
 from docker.errors import APIError, ImageNotFound, NotFound
 
-from testbed import engine, firewall, names
+from testbed import engine, firewall, names, traces
 from testbed.errors import BedError
 from testbed.progress import Progress
 from testbed.state import EngineRecord, State, StateDirectory
@@ -27,9 +27,9 @@ class Found:
 
     kind: str
     id: str
-    name: str
     labels: dict[str, str]
     image: str = ""
+    tags: tuple[str, ...] = ()
 
 
 def ours(objects: Iterable[Found], bed: str, own_images: Sequence[str]) -> list[Found]:
@@ -46,26 +46,16 @@ def ours(objects: Iterable[Found], bed: str, own_images: Sequence[str]) -> list[
 
 def survey(client: docker.DockerClient) -> list[Found]:
     """Everything in the engine, ours or not."""
-    found = [
-        Found(
-            "container",
-            item["Id"],
-            ", ".join(item["Names"] or [item["Id"][:12]]),
-            item["Labels"] or {},
-            item["ImageID"],
-        )
-        for item in client.api.containers(all=True)
+    api = client.api
+    return [
+        *(Found("container", item["Id"], item["Labels"] or {}, item["ImageID"]) for item in api.containers(all=True)),
+        *(Found("volume", item["Name"], item["Labels"] or {}) for item in api.volumes()["Volumes"] or []),
+        *(Found("network", item["Id"], item["Labels"] or {}) for item in api.networks()),
+        *(
+            Found("image", item["Id"], item["Labels"] or {}, tags=tuple(item["RepoTags"] or ()))
+            for item in api.images()
+        ),
     ]
-    found += [
-        Found("volume", item["Name"], item["Name"], item["Labels"] or {})
-        for item in client.api.volumes()["Volumes"] or []
-    ]
-    found += [Found("network", item["Id"], item["Name"], item["Labels"] or {}) for item in client.api.networks()]
-    found += [
-        Found("image", item["Id"], ", ".join(item["RepoTags"] or [item["Id"][7:19]]), item["Labels"] or {})
-        for item in client.api.images()
-    ]
-    return found
 
 
 def down(directory: StateDirectory, progress: Progress) -> None:
@@ -75,6 +65,8 @@ def down(directory: StateDirectory, progress: Progress) -> None:
         return
     record = state.engine
     if record is not None:
+        if record.private and not engine.answers(record.url):
+            _revive(directory, state, progress)
         if engine.answers(record.url):
             _empty(engine.connect(record.url), state, record, progress)
         elif not record.private:
@@ -88,14 +80,18 @@ def down(directory: StateDirectory, progress: Progress) -> None:
     progress.say(f"removed: the state in {directory.path}")
 
 
+def _revive(directory: StateDirectory, state: State, progress: Progress) -> None:
+    """An engine that died may have left containers running; it ends them when it starts again."""
+    try:
+        engine.ensure(directory, state, "private", progress)
+    except BedError as error:
+        progress.say(f"note: the private engine does not start any more, removing its files only: {error}")
+
+
 def _empty(client: docker.DockerClient, state: State, record: EngineRecord, progress: Progress) -> None:
     found = survey(client)
-    own_images = [
-        item.id.removeprefix("sha256:")
-        for item in found
-        if item.labels.get(names.LABEL) == state.id and item.kind == "image"
-    ]
-    mine = ours(found, state.id, [*own_images, *state.layers])
+    labelled = [item for item in found if item.kind == "image" and item.labels.get(names.LABEL) == state.id]
+    mine = ours(found, state.id, [*(item.id.removeprefix("sha256:") for item in labelled), *state.layers])
     containers = [item for item in mine if item.kind == "container"]
     hosts = [item for item in containers if item.labels.get(names.ROLE_LABEL) == "host"]
     # A nested engine that is not shut down leaves control groups of its containers behind on this machine.
@@ -110,27 +106,36 @@ def _empty(client: docker.DockerClient, state: State, record: EngineRecord, prog
     counts = {kind: sum(item.kind == kind for item in mine) for kind in ("container", "volume", "network")}
     progress.say("removed: " + ", ".join(f"{count} {kind}s" for kind, count in counts.items()))
     if not record.private:
-        progress.say(f"removed: {_remove_images(client, state, own_images)} images")
+        removed = sum(_remove_image(client, reference) for reference in image_references(found, state))
+        progress.say(f"removed: {removed} image names and layers")
 
 
-def _remove_images(client: docker.DockerClient, state: State, own_images: Sequence[str]) -> int:
-    """Built images, then what was pulled for them, then layers of build stages; one that others use stays."""
-    removed = 0
-    for reference in [*own_images, *state.pulled, *state.layers]:
-        removed += _remove_image(client, reference, force=reference in own_images)
-    return removed
+def image_references(found: Iterable[Found], state: State) -> list[str]:
+    """What to remove, in this order: the bed's names, what it built and lost the name of, what it pulled, its layers.
+
+    An image goes with its last name, so one that someone else has named stays.
+    """
+    images = [item for item in found if item.kind == "image"]
+    own_names = [tag for item in images for tag in item.tags if names.is_image(state.id, tag)]
+    nameless = [
+        item.id
+        for item in images
+        if item.labels.get(names.LABEL) == state.id and all("<none>" in tag for tag in item.tags)
+    ]
+    return [*own_names, *nameless, *state.pulled, *state.layers]
 
 
-def _remove_image(client: docker.DockerClient, reference: str, *, force: bool) -> int:
+def _remove_image(client: docker.DockerClient, reference: str) -> bool:
     try:
-        client.api.remove_image(reference, force=force)
+        client.api.remove_image(reference)
     except (ImageNotFound, NotFound):
-        return 0
+        return False
     except APIError as error:
         if error.status_code == 409:
-            return 0
+            # Something that is not the bed's uses it.
+            return False
         raise
-    return 1
+    return True
 
 
 def _remove_engine(directory: StateDirectory, state: State, record: EngineRecord, progress: Progress) -> None:
@@ -144,6 +149,7 @@ def _remove_engine(directory: StateDirectory, state: State, record: EngineRecord
     run_path = Path(record.run_directory)
     if run_path.exists():
         shutil.rmtree(run_path)
+    traces.remove(record.absent_before)
     progress.say("removed: the private engine")
 
 

@@ -60,3 +60,21 @@ class Docker:
         """Return the last ``lines`` lines a container wrote, both streams, oldest first."""
         completed = self._runner.run(["docker", "logs", "--tail", str(lines), container], check=False)
         return (completed.stdout + completed.stderr).strip()
+
+    def remove(self, containers: Sequence[str], timeout: float) -> None:
+        """Stop containers as their stop signals and time-outs say, then remove them; volumes stay."""
+        if containers:
+            self._runner.run(["docker", "stop", *containers], timeout=timeout)
+            self._runner.run(["docker", "rm", *containers])
+
+    def networks(self, project: str) -> list[str]:
+        """Return the names of the networks of a compose project."""
+        return self._names("network", project)
+
+    def volumes(self, project: str) -> list[str]:
+        """Return the names of the volumes of a compose project."""
+        return self._names("volume", project)
+
+    def _names(self, kind: str, project: str) -> list[str]:
+        argv = ["docker", kind, "ls", "--filter", f"label={PROJECT_LABEL}={project}", "--format", "{{.Name}}"]
+        return sorted(self._runner.run(argv).stdout.split())

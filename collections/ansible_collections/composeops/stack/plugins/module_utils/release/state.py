@@ -43,6 +43,8 @@ class StackState:
     """Service to image digest, or image id where the image has no digest."""
     inputs: str = ""
     """Fingerprint of everything the deployment was made from."""
+    files: tuple[str, ...] = ()
+    """What the deployment wrote beside the compose file; nothing else there is ever removed."""
     stopped: bool = False
     """An operator stopped the stack deliberately."""
 
@@ -79,6 +81,12 @@ def endpoints(stack: str, service: str | None = None, root: str = DIRECTORY) -> 
     return [endpoint for endpoint in found if service is None or endpoint.service == service]
 
 
+def write_state(state: StackState, root: str = DIRECTORY) -> None:
+    """Record a deployment that passed its gate: the commit point of a release."""
+    location = path(state.stack, root)
+    files.write_atomically(location, serialise(state), mode=0o644, uid=os.geteuid(), gid=os.getegid())
+
+
 def serialise(state: StackState) -> bytes:
     """Return the file's content for ``state``."""
     return (json.dumps({"schema": SCHEMA, **asdict(state)}, indent=2, sort_keys=True) + "\n").encode()
@@ -95,5 +103,6 @@ def _parse(content: Any) -> StackState:
         endpoints=tuple(Endpoint(**endpoint) for endpoint in content["endpoints"]),
         images=dict(content["images"]),
         inputs=content["inputs"],
+        files=tuple(content["files"]),
         stopped=bool(content["stopped"]),
     )

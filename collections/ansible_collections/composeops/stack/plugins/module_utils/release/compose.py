@@ -1,0 +1,137 @@
+# Copyright: ComposeOps contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""`docker compose` as functions; everything it is asked goes through files and the runner, never a shell."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ansible_collections.composeops.stack.plugins.module_utils.errors import CommandError, ComposeOpsError, InvalidInput
+from ansible_collections.composeops.stack.plugins.module_utils.io.runner import NOT_FOUND, Completed, Runner
+
+COMPOSE_FILE = "compose.json"
+ENVIRONMENT_FILE = "environment"
+
+CONFIG_TIMEOUT = 60.0
+_UNSET = re.compile(r'The \\?"(\w+)\\?" variable is not set')
+_LOG_LINE = re.compile(r'^time="[^"]*" level=(\w+) msg="(.*)"$')
+
+
+class Compose:
+    """The compose project of one stack, whose files are in one directory."""
+
+    def __init__(self, runner: Runner, project: str, directory: str) -> None:
+        self._runner = runner
+        self._project = project
+        self._directory = directory
+
+    def canonical(self, text: str, source: str, directory: str, environment: Mapping[str, str]) -> dict[str, Any]:
+        """Return a compose file as compose understands it, with ``environment`` interpolated and paths as written.
+
+        ``directory`` holds the files that it may include; ``source`` names it in messages.
+        """
+        completed = self._config(
+            ["--project-directory", directory, "--file", "-", "config", "--format", "json", "--no-path-resolution"],
+            stdin=text,
+            environment=environment,
+        )
+        said = _readable(completed.stderr)
+        if not completed.ok:
+            raise InvalidInput(
+                f"{source} is not a valid compose file: {said}.",
+                "Correct it, or define the variable it names under the stack's environment or secrets;"
+                " `docker compose config` says the same.",
+            )
+        unset = sorted(set(_UNSET.findall(completed.stderr)))
+        if unset:
+            raise InvalidInput(
+                f"{source} uses {', '.join(unset)}, which the stack does not define.",
+                "Add each to the stack's environment, or to its secrets; write ${NAME:-} where empty is right.",
+            )
+        document = json.loads(completed.stdout)
+        return dict(document)
+
+    def validate(self, directory: str) -> None:
+        """Check the rendered compose file in ``directory`` with the environment file beside it."""
+        completed = self._config([*self._files(directory), "config", "--quiet"])
+        if not completed.ok:
+            raise ComposeOpsError(
+                f"The compose file rendered for stack {self._project} is not valid: {_readable(completed.stderr)}.",
+                "Nothing was changed. This is a fault of the collection; report it with the compose file.",
+            )
+
+    def up(self, services: Sequence[str], timeout: float) -> None:
+        """Create or recreate and start exactly these services; their images are there already."""
+        self._act(["up", "--detach", "--no-deps", "--no-build", "--pull", "never", *services], timeout)
+
+    def stop(self, services: Sequence[str], timeout: float) -> None:
+        """Stop these services, or all; their containers stay."""
+        self._act(["stop", *services], timeout)
+
+    def restart(self, services: Sequence[str], timeout: float) -> None:
+        """Restart these services, or all."""
+        self._act(["restart", *services], timeout)
+
+    def down(self, timeout: float) -> None:
+        """Remove containers and networks of the project by its name alone; volumes stay."""
+        self._run(["down", "--remove-orphans"], timeout)
+
+    def _files(self, directory: str) -> list[str]:
+        return [
+            "--project-directory",
+            directory,
+            "--file",
+            os.path.join(directory, COMPOSE_FILE),
+            "--env-file",
+            os.path.join(directory, ENVIRONMENT_FILE),
+        ]
+
+    def _config(
+        self, arguments: Sequence[str], *, stdin: str | None = None, environment: Mapping[str, str] | None = None
+    ) -> Completed:
+        completed = self._runner.run(
+            ["docker", "compose", "--project-name", self._project, *arguments],
+            stdin=stdin,
+            environment=environment,
+            timeout=CONFIG_TIMEOUT,
+            check=False,
+        )
+        missing = completed.returncode == NOT_FOUND or "not a docker command" in completed.stderr
+        if missing or "unknown command: docker compose" in completed.stderr:
+            raise ComposeOpsError(
+                "docker compose is not installed on this host.", "Run playbooks/provision.yml, which installs it."
+            )
+        return completed
+
+    def _act(self, arguments: Sequence[str], timeout: float) -> None:
+        # With the files where they are known: compose takes stop time-outs and the order from them.
+        known = os.path.exists(os.path.join(self._directory, COMPOSE_FILE))
+        self._run([*(self._files(self._directory) if known else []), *arguments], timeout)
+
+    def _run(self, arguments: Sequence[str], timeout: float) -> None:
+        argv = ["docker", "compose", "--project-name", self._project, "--progress", "plain", *arguments]
+        completed = self._runner.run(argv, timeout=timeout, check=False)
+        if not completed.ok:
+            action = next(word for word in arguments if word in ("up", "stop", "restart", "down"))
+            raise CommandError(
+                f"docker compose {action} of stack {self._project} failed: {_readable(completed.stderr)}",
+                returncode=completed.returncode,
+                stderr=completed.stderr,
+            )
+
+
+def _readable(stderr: str) -> str:
+    """Return what compose complained about, without its progress and log decoration."""
+    said = []
+    for line in stderr.splitlines():
+        log = _LOG_LINE.match(line.strip())
+        if log and log.group(1) in ("warning", "info", "debug"):
+            continue
+        text = log.group(2) if log else line.strip()
+        if text and not re.match(r"(Container|Network|Volume) \S+ +\w+$", text.replace('"', "")):
+            said.append(text)
+    return " ".join(said).rstrip(".") or "it gave no reason"

@@ -1,0 +1,334 @@
+# Copyright: ComposeOps contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Brings a stack to what is asked: observes, plans, and takes the plan's steps; a run may die between any two."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import hmac
+import json
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timezone
+from typing import Any
+
+from ansible_collections.composeops.stack.plugins.module_utils.errors import CommandError, ComposeOpsError, InvalidInput
+from ansible_collections.composeops.stack.plugins.module_utils.io import sockets
+from ansible_collections.composeops.stack.plugins.module_utils.io.docker import Docker
+from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Runner
+from ansible_collections.composeops.stack.plugins.module_utils.release import ports, render, state
+from ansible_collections.composeops.stack.plugins.module_utils.release.clock import Clock, SystemClock
+from ansible_collections.composeops.stack.plugins.module_utils.release.compose import Compose
+from ansible_collections.composeops.stack.plugins.module_utils.release.containers import Container, parse
+from ansible_collections.composeops.stack.plugins.module_utils.release.gate import Gate
+from ansible_collections.composeops.stack.plugins.module_utils.release.images import Image, Images
+from ansible_collections.composeops.stack.plugins.module_utils.release.masking import mask
+from ansible_collections.composeops.stack.plugins.module_utils.release.model import Service, StackRequest
+from ansible_collections.composeops.stack.plugins.module_utils.release.plan import Plan, Step, make_plan
+from ansible_collections.composeops.stack.plugins.module_utils.release.project import ProjectDirectory, ProjectFiles
+from ansible_collections.composeops.stack.plugins.module_utils.release.render import Rendering
+from ansible_collections.composeops.stack.plugins.module_utils.release.state import Endpoint, StackState
+from ansible_collections.composeops.stack.plugins.module_utils.secrets import store
+
+RENDERING = 1
+"""Raised whenever ``render`` gives something else for the same input, so that hosts notice after an upgrade."""
+START_ALLOWANCE = 300.0
+"""Seconds for compose to stop the old containers of a wave and create the new ones."""
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What is there of a stack."""
+
+    engine: bool
+    """Whether an engine answers; on a bare host none does."""
+    record: StackState | None
+    disk: ProjectFiles | None
+    containers: tuple[Container, ...] = ()
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is to be there of a stack."""
+
+    services: tuple[Service, ...]
+    endpoints: tuple[Endpoint, ...]
+    files: ProjectFiles
+    inputs: str
+    revision: str
+    notes: tuple[str, ...] = ()
+
+    def recorded_in(self, record: StackState | None) -> bool:
+        """Whether ``record`` says that this is what runs."""
+        return (
+            record is not None
+            and not record.stopped
+            and (record.inputs, record.revision) == (self.inputs, self.revision)
+        )
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a deployment came to."""
+
+    plan: Plan
+    """What was done: the plan as it was after images had been pulled."""
+    containers: tuple[Container, ...]
+    digests: Mapping[str, str]
+
+
+class Deployment:
+    """One stack on this host. ``root`` and ``secrets`` are the directories of records and secrets."""
+
+    def __init__(
+        self,
+        request: StackRequest,
+        runner: Runner,
+        *,
+        clock: Clock | None = None,
+        root: str = state.DIRECTORY,
+        secrets: str = store.DIRECTORY,
+    ) -> None:
+        self.request = request
+        self._root = root
+        self._secrets_directory = secrets
+        self._clock = clock or SystemClock()
+        self._docker = Docker(runner)
+        self._images = Images(runner)
+        directory = state.directory(request.name, root)
+        self.project = ProjectDirectory(directory)
+        self._compose = Compose(runner, request.name, directory)
+        self._values = store.read(request.name, secrets)
+        self._key = store.fingerprint_key(secrets)
+        self._gate = Gate(
+            self._docker,
+            request.name,
+            policy=request.health,
+            log_lines=request.log_lines,
+            secrets=self._values.values(),
+            clock=self._clock,
+        )
+
+    @property
+    def secret_values(self) -> list[str]:
+        """Every secret of the stack, for masking."""
+        return list(self._values.values())
+
+    def prepare(self) -> None:
+        """Make the host's key for fingerprints where it has none yet; not for check mode."""
+        self._key = store.fingerprint_key(self._secrets_directory, create=True)
+
+    def observe(self) -> Observation:
+        """Return what is there."""
+        record = state.read_state(self.request.name, self._root)
+        wanted = [file.path for file in self.request.files]
+        disk = self.project.read([*wanted, *(record.files if record else ())])
+        try:
+            containers = parse(self._docker.containers(self.request.name))
+        except CommandError:
+            if self._docker.available():
+                raise
+            return Observation(False, record, disk)
+        return Observation(True, record, disk, tuple(containers))
+
+    def target(self, observed: Observation) -> Target:
+        """Return what is to be there; where nothing was asked anew and nobody touched the files, what was rendered."""
+        inputs = self._inputs()
+        record, disk = observed.record, observed.disk
+        if record and disk and record.inputs == inputs and record.revision == self._revision(disk):
+            services = render.services_of(json.loads(disk.compose))
+            return Target(services, record.endpoints, disk, inputs, record.revision)
+        rendering = self._render(observed)
+        files = ProjectFiles(rendering.text, self._environment(rendering), self.request.files)
+        return Target(rendering.services, rendering.endpoints, files, inputs, self._revision(files), rendering.notes)
+
+    def plan(self, observed: Observation, target: Target) -> Plan:
+        """Return what a deployment does."""
+        record = observed.record
+        return make_plan(
+            target.services,
+            observed.containers,
+            images={reference: image.identifier for reference, image in self._present(target).items()},
+            always_pull=self.request.pull == "always",
+            writes=target.files.changed_from(observed.disk),
+            record=not target.recorded_in(record),
+            was_stopped=bool(record and record.stopped),
+            notes=target.notes,
+        )
+
+    def apply(self, observed: Observation, target: Target, plan: Plan) -> Outcome:
+        """Take the steps of ``plan``; a failure puts the release before back and raises."""
+        if plan.pulls or plan.refreshes:
+            self._images.pull([*plan.pulls, *plan.refreshes])
+            # A tag may have moved: only now is it known which services have to be recreated.
+            plan = replace(self.plan(observed, target), pulls=plan.pulls, refreshes=plan.refreshes)
+        try:
+            containers = self._take(plan.steps(), observed, target)
+        except ComposeOpsError as error:
+            raise self._undone(error, observed, target) from error
+        digests = self._digests(target)
+        if plan.changes:
+            self._record(target, digests)
+        return Outcome(plan, tuple(containers), digests)
+
+    def _take(self, steps: Sequence[Step], observed: Observation, target: Target) -> list[Container]:
+        containers = list(observed.containers)
+        for step in steps:
+            if step.kind == "write":
+                self.project.keep_previous(observed.disk if observed.record else None)
+                self.project.write(target.files, observed.record.files if observed.record else ())
+            elif step.kind == "remove":
+                self._remove([found for found in observed.containers if found.service in step.subjects])
+            elif step.kind == "start":
+                self._start(step.subjects, target.services)
+            elif step.kind == "wait":
+                containers = self._gate.wait(target.services, step.conditions or {}, observed.containers)
+        return containers
+
+    def _start(self, names: Sequence[str], services: Sequence[Service]) -> None:
+        try:
+            self._compose.up(names, self.request.health.limit + START_ALLOWANCE)
+        except CommandError as error:
+            # What the container wrote says more than what compose says about it.
+            raise self._gate.diagnose(services, names) or _masked(error, self.secret_values) from error
+
+    def _remove(self, containers: Sequence[Container]) -> None:
+        self._docker.remove([container.identifier for container in containers], START_ALLOWANCE)
+
+    def _undone(self, error: ComposeOpsError, observed: Observation, target: Target) -> ComposeOpsError:
+        """Put the release before back where there is one, and return the error with what came of that."""
+        previous = self.project.read_previous()
+        if observed.record is None:
+            return _with_remedy(error, "It is the first release: what was started is left there to be looked at.")
+        if previous is None:
+            return _with_remedy(error, "What runs is what is declared, so there was nothing to put back.")
+        try:
+            services = render.services_of(json.loads(previous.compose))
+            self.project.write(previous, [file.path for file in target.files.files])
+            containers = parse(self._docker.containers(self.request.name))
+            images = {reference: image.identifier for reference, image in self._present_of(services).items()}
+            plan = make_plan(services, containers, images=images)
+            before = Target(services, observed.record.endpoints, previous, "", "")
+            self._take(plan.steps(), replace(observed, containers=tuple(containers)), before)
+        except ComposeOpsError as second:
+            return _with_remedy(error, f"Putting the release before back failed too, only its files are back: {second}")
+        self.project.forget_previous()
+        return _with_remedy(error, "The release before was put back, and all its services are ready.")
+
+    def _record(self, target: Target, digests: Mapping[str, str]) -> None:
+        record = StackState(
+            stack=self.request.name,
+            project=self.request.name,
+            revision=target.revision,
+            applied_at=datetime.fromtimestamp(self._clock.now(), timezone.utc).isoformat(timespec="seconds"),
+            endpoints=target.endpoints,
+            images=dict(digests),
+            inputs=target.inputs,
+            files=tuple(file.path for file in target.files.files),
+        )
+        state.write_state(record, self._root)
+        self.project.forget_previous()
+
+    def _digests(self, target: Target) -> dict[str, str]:
+        present = self._present(target)
+        return {service.name: present[service.image].digest for service in target.services if service.image in present}
+
+    def _present(self, target: Target) -> dict[str, Image]:
+        return self._present_of(target.services)
+
+    def _present_of(self, services: Sequence[Service]) -> dict[str, Image]:
+        return self._images.present(service.image for service in services)
+
+    def _render(self, observed: Observation) -> Rendering:
+        request = self.request
+        environment = {**request.environment, **render.marks(request.secrets)}
+        with tempfile.TemporaryDirectory(prefix="composeops-") as aside:
+            ProjectDirectory(aside).write(ProjectFiles("{}", "", request.files))
+            canonical = self._compose.canonical(request.compose, request.source, aside, environment)
+            endpoints = self._allocate(observed, render.replicas(canonical))
+            rendering = render.render(canonical, request, endpoints, self._fingerprint)
+            ProjectDirectory(aside).write(ProjectFiles(rendering.text, self._environment(rendering), request.files))
+            self._compose.validate(aside)
+        return rendering
+
+    def _allocate(self, observed: Observation, replicas: Mapping[str, int]) -> list[Endpoint]:
+        own = {
+            Endpoint(container.service, port.port, port.address, port.host_port)
+            for container in observed.containers
+            for port in container.ports
+            if port.address == ports.LOOPBACK
+        }
+        others = {
+            endpoint.host_port
+            for path in glob.glob(os.path.join(self._root, "*", "state.json"))
+            if os.path.basename(os.path.dirname(path)) != self.request.name
+            for endpoint in state.endpoints(os.path.basename(os.path.dirname(path)), root=self._root)
+        }
+        held = {port.host_port for container in observed.containers for port in container.ports}
+        listening = {listener.port for listener in sockets.listening()} - held
+        declared = {published.host_port for published in self.request.published}
+        return ports.allocate(
+            self.request.routed,
+            base=self.request.port_base,
+            replicas=replicas,
+            existing=observed.record.endpoints if observed.record else own,
+            taken=others | listening | declared,
+        )
+
+    def _environment(self, rendering: Rendering) -> str:
+        values = dict(self.request.environment)
+        values.update({name: self._values.get(name, "") for name in rendering.secrets})
+        return render.environment_file(values)
+
+    def _fingerprint(self, name: str) -> str:
+        return store.fingerprint(self._key, self._values.get(name, ""))
+
+    def _inputs(self) -> str:
+        """Return the fingerprint of everything that the rendering is made from."""
+        request = self.request
+        material: list[Any] = [
+            RENDERING,
+            request.compose,
+            [[file.path, hashlib.sha256(file.content).hexdigest(), file.executable] for file in request.files],
+            sorted(request.environment.items()),
+            [[name, self._values.get(name)] for name in sorted(request.secrets)],
+            [[route.service, route.port] for route in request.routed],
+            [asdict(published) for published in request.published],
+            request.port_base,
+        ]
+        return self._digest(json.dumps(material).encode())
+
+    def _revision(self, files: ProjectFiles) -> str:
+        """Return the name of a release: the fingerprint of the files it consists of."""
+        material = [[path, hashlib.sha256(content).hexdigest(), mode] for path, (content, mode) in files.entries()]
+        return self._digest(json.dumps(sorted(material)).encode())[:16]
+
+    def _digest(self, material: bytes) -> str:
+        return hmac.new(self._key, material, hashlib.sha256).hexdigest()
+
+    def missing_secrets(self) -> list[str]:
+        """Return which listed secrets the host does not have."""
+        return [name for name in self.request.secrets if name not in self._values]
+
+
+def require_secrets(deployment: Deployment) -> None:
+    """Raise where a listed secret is not on the host: an empty one must never be deployed."""
+    missing = deployment.missing_secrets()
+    if missing:
+        name = deployment.request.name
+        raise InvalidInput(
+            f"Stack {name}: the secrets {', '.join(missing)} are not on this host ({store.path(name)}).",
+            "The module composeops.stack.secrets puts them there; the role `stack` calls it first.",
+        )
+
+
+def _with_remedy(error: ComposeOpsError, what_is_there_now: str) -> ComposeOpsError:
+    error.remedy = f"{error.remedy} {what_is_there_now} Correct the cause and deploy again.".strip()
+    return error
+
+
+def _masked(error: CommandError, secrets: Sequence[str]) -> CommandError:
+    return CommandError(mask(error.message, secrets), error.remedy, returncode=error.returncode)

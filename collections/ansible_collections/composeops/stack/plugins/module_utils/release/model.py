@@ -1,0 +1,120 @@
+# Copyright: ComposeOps contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What a stack is asked to be: the words of the release domain as data."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ansible_collections.composeops.stack.plugins.module_utils.errors import InvalidInput
+
+Condition = Literal["service_started", "service_healthy", "service_completed_successfully"]
+
+RESERVED = frozenset({"compose.json", "environment", "state.json", "previous", "previous.partial"})
+"""Names in a stack's directory that its own files may not take."""
+
+SECRET_MARK = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+"""How a rendered compose file refers to a secret; the value is in the environment file beside it."""
+
+
+@dataclass(frozen=True)
+class StackFile:
+    """A file that lies beside the compose file, such as a configuration that a service mounts."""
+
+    path: str
+    """Relative to the directory of the compose file."""
+    content: bytes
+    executable: bool = False
+
+    def __post_init__(self) -> None:
+        normal = posixpath.normpath(self.path)
+        if normal != self.path or normal.startswith(("/", "..")) or normal.split("/")[0] in RESERVED:
+            raise InvalidInput(
+                f"{self.path!r} cannot be the name of a file beside the compose file.",
+                f"Use a relative path that does not begin with one of {', '.join(sorted(RESERVED))}.",
+            )
+
+    @property
+    def mode(self) -> int:
+        # Services of any user read their configuration; the directory above keeps the host's users out.
+        return 0o755 if self.executable else 0o644
+
+
+@dataclass(frozen=True)
+class Routed:
+    """A port of a service that the edge reaches, and nobody else."""
+
+    service: str
+    port: int
+
+
+@dataclass(frozen=True)
+class Published:
+    """A port of a service that is published deliberately."""
+
+    service: str
+    port: int
+    host_port: int
+    address: str = "127.0.0.1"
+    protocol: str = "tcp"
+
+
+@dataclass(frozen=True)
+class HealthPolicy:
+    """How long services have to become healthy: so many tries, so many seconds apart."""
+
+    attempts: int = 30
+    interval: float = 5.0
+
+    @property
+    def limit(self) -> float:
+        return self.attempts * self.interval
+
+
+@dataclass(frozen=True)
+class StackRequest:
+    """What the inventory says about one stack."""
+
+    name: str
+    compose: str
+    """Text of the compose file."""
+    source: str = "compose.yaml"
+    """Where the text came from, for messages."""
+    files: tuple[StackFile, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Values to interpolate that anyone may read."""
+    secrets: tuple[str, ...] = ()
+    """Names of values to interpolate that nobody may read; the values are in the host's secrets file."""
+    routed: tuple[Routed, ...] = ()
+    published: tuple[Published, ...] = ()
+    port_base: int = 21000
+    health: HealthPolicy = HealthPolicy()
+    pull: Literal["missing", "always"] = "missing"
+    log_lines: int = 40
+
+
+@dataclass(frozen=True)
+class Service:
+    """One service as it is rendered for this host."""
+
+    name: str
+    image: str
+    revision: str
+    """Changes when the service has to be recreated: its definition, a file it mounts or a secret it uses."""
+    replicas: int = 1
+    checked: bool = False
+    """It has a health check."""
+    restarts: bool = False
+    """Its restart policy brings it back whenever it ends."""
+    waits_for: Mapping[str, Condition] = field(default_factory=dict)
+    shares_with: tuple[str, ...] = ()
+    """Services whose namespaces it joins: when they are recreated, so is this one."""
+
+    @property
+    def may_finish(self) -> bool:
+        """Whether ending with status 0 is what the service is there for, as with a job."""
+        return not self.restarts and not self.checked

@@ -1,0 +1,133 @@
+# Copyright: ComposeOps contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Stops, restarts and removes a deployed stack: what needs no compose file from the controller."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ansible_collections.composeops.stack.plugins.module_utils.errors import CommandError, InvalidInput
+from ansible_collections.composeops.stack.plugins.module_utils.io.docker import Docker
+from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Runner
+from ansible_collections.composeops.stack.plugins.module_utils.release import lifecycle, render, state
+from ansible_collections.composeops.stack.plugins.module_utils.release.clock import Clock, SystemClock
+from ansible_collections.composeops.stack.plugins.module_utils.release.compose import Compose
+from ansible_collections.composeops.stack.plugins.module_utils.release.containers import Container, parse
+from ansible_collections.composeops.stack.plugins.module_utils.release.gate import Gate
+from ansible_collections.composeops.stack.plugins.module_utils.release.health import Wanted
+from ansible_collections.composeops.stack.plugins.module_utils.release.model import HealthPolicy
+from ansible_collections.composeops.stack.plugins.module_utils.release.project import ProjectDirectory
+from ansible_collections.composeops.stack.plugins.module_utils.secrets import store
+
+
+@dataclass(frozen=True)
+class Result:
+    """What an operation did, or would do."""
+
+    plan: tuple[str, ...]
+    containers: tuple[Container, ...] = ()
+    volumes: tuple[str, ...] = ()
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.plan)
+
+
+class Operations:
+    """One stack that is there. ``root`` and ``secrets`` are the directories of records and secrets."""
+
+    def __init__(
+        self,
+        stack: str,
+        runner: Runner,
+        *,
+        clock: Clock | None = None,
+        root: str = state.DIRECTORY,
+        secrets: str = store.DIRECTORY,
+    ) -> None:
+        self._stack = stack
+        self._root = root
+        self._secrets = list(store.read(stack, secrets).values())
+        self._docker = Docker(runner)
+        self._project = ProjectDirectory(state.directory(stack, root))
+        self._compose = Compose(runner, stack, self._project.path)
+        self._clock = clock or SystemClock()
+
+    def containers(self) -> list[Container]:
+        """Return the containers of the stack; none on a host without an engine."""
+        try:
+            return parse(self._docker.containers(self._stack))
+        except CommandError:
+            if self._docker.available():
+                raise
+            return []
+
+    def stop(self, services: Sequence[str], *, check: bool) -> Result:
+        """Stop the named services, or all."""
+        before = self.containers()
+        names = lifecycle.to_stop(lifecycle.chosen(self._stack, before, services))
+        record = state.read_state(self._stack, self._root)
+        remember = bool(record and not record.stopped and not services)
+        said = [f"stop {name}" for name in names]
+        if remember and not said:
+            said.append("remember that the stack is stopped")
+        if check or not said:
+            return Result(tuple(said), tuple(before))
+        if record and remember:
+            # Before the containers end: a run that dies in between must not leave jobs that look finished.
+            state.write_state(replace(record, stopped=True), self._root)
+        if names:
+            self._compose.stop(services, lifecycle.TIMEOUT)
+        return Result(tuple(said), tuple(self.containers()))
+
+    def restart(self, services: Sequence[str], health: HealthPolicy, log_lines: int, *, check: bool) -> Result:
+        """Restart the named services, or all, and wait until they are healthy."""
+        before = self.containers()
+        lifecycle.require_deployed(self._stack, before)
+        affected = lifecycle.chosen(self._stack, before, services)
+        disk = self._project.read([])
+        if disk is None:
+            raise InvalidInput(
+                f"Stack {self._stack} was not deployed by this collection: {self._project.path} has no compose file.",
+                "Deploy it (playbooks/deploy.yml).",
+            )
+        said = tuple(f"restart {container.name}" for container in affected)
+        if check:
+            return Result(said, tuple(before))
+        self._compose.restart(services, lifecycle.TIMEOUT)
+        record = state.read_state(self._stack, self._root)
+        if record and record.stopped and not services:
+            state.write_state(replace(record, stopped=False), self._root)
+        gate = Gate(
+            self._docker,
+            self._stack,
+            policy=health,
+            log_lines=log_lines,
+            secrets=self._secrets,
+            clock=self._clock,
+        )
+        declared = render.services_of(json.loads(disk.compose))
+        conditions: dict[str, Wanted] = {container.service: "ready" for container in affected}
+        containers = gate.wait(declared, conditions, gate.containers())
+        return Result(said, tuple(containers))
+
+    def remove(self, *, check: bool) -> Result:
+        """Remove containers, networks and files of the stack; its volumes and secrets stay."""
+        containers = self.containers()
+        engine = bool(containers) or self._docker.available()
+        record = state.read_state(self._stack, self._root)
+        removal = lifecycle.Removal(
+            containers=tuple(container.name for container in containers),
+            networks=tuple(self._docker.networks(self._stack)) if engine else (),
+            files=record is not None or self._project.read([]) is not None,
+            volumes=tuple(self._docker.volumes(self._stack)) if engine else (),
+        )
+        said = tuple(removal.sentences())
+        if removal.changes and not check:
+            if removal.containers or removal.networks:
+                self._compose.down(lifecycle.TIMEOUT)
+            self._project.remove(record.files if record else ())
+            containers = self.containers()
+        return Result(said, tuple(containers), removal.volumes)

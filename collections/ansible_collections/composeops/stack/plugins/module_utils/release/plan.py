@@ -1,0 +1,206 @@
+# Copyright: ComposeOps contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Decides what a deployment does, from what is asked and what is there; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from ansible_collections.composeops.stack.plugins.module_utils.release.containers import Container, by_service
+from ansible_collections.composeops.stack.plugins.module_utils.release.health import Wanted
+from ansible_collections.composeops.stack.plugins.module_utils.release.model import Service
+
+Action = Literal["create", "recreate", "start", "scale", "keep"]
+StepKind = Literal["write", "remove", "wait", "start"]
+
+
+@dataclass(frozen=True)
+class ServicePlan:
+    """What happens to one service."""
+
+    name: str
+    action: Action
+    reason: str = ""
+
+    def sentence(self) -> str:
+        return f"{self.action} {self.name}" + (f": {self.reason}" if self.reason else "")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a deployment: a run may die between any two, and the next one goes on from there."""
+
+    kind: StepKind
+    subjects: tuple[str, ...] = ()
+    conditions: Mapping[str, Wanted] | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a deployment does."""
+
+    services: tuple[ServicePlan, ...]
+    waves: tuple[tuple[str, ...], ...]
+    """Services to start together, in this order; between two waves, the next one's conditions are waited for."""
+    waits: tuple[Mapping[str, Wanted], ...]
+    """For each wave, what it waits for."""
+    removals: tuple[str, ...] = ()
+    """Services that have containers and are no longer declared."""
+    pulls: tuple[str, ...] = ()
+    """Images that this host does not have."""
+    refreshes: tuple[str, ...] = ()
+    """Images that are pulled to see whether their tag moved; by itself that changes nothing."""
+    writes: tuple[str, ...] = ()
+    """Files to write or remove, relative to the stack's directory."""
+    record: bool = False
+    notes: tuple[str, ...] = ()
+
+    @property
+    def actions(self) -> tuple[ServicePlan, ...]:
+        return tuple(service for service in self.services if service.action != "keep")
+
+    @property
+    def changes(self) -> bool:
+        return bool(self.actions or self.removals or self.pulls or self.writes or self.record)
+
+    def steps(self) -> list[Step]:
+        """Return the steps between pulling the images and recording the deployment, in their order."""
+        steps = []
+        if self.writes:
+            steps.append(Step("write", self.writes))
+        if self.removals:
+            steps.append(Step("remove", self.removals))
+        for wave, conditions in zip(self.waves, self.waits, strict=True):
+            if conditions:
+                steps.append(Step("wait", tuple(conditions), conditions))
+            steps.append(Step("start", wave))
+        names = [service.name for service in self.services]
+        steps.append(Step("wait", tuple(names), dict.fromkeys(names, "ready")))
+        return steps
+
+    def sentences(self) -> list[str]:
+        """Return what is done, for a person; nothing where nothing changes."""
+        if not self.changes:
+            return []
+        said = [f"pull {image}" for image in self.pulls]
+        said += [f"write {path}" for path in self.writes]
+        said += [f"remove {service}: the compose file no longer declares it" for service in self.removals]
+        said += [service.sentence() for wave in self.waves for service in self.services if service.name in wave]
+        if self.record and len(said) == 0:
+            said.append("record the deployment: an earlier run ended before it did")
+        return [*said, *self.notes]
+
+
+def make_plan(
+    services: Sequence[Service],
+    containers: Sequence[Container],
+    *,
+    images: Mapping[str, str],
+    always_pull: bool = False,
+    writes: Sequence[str] = (),
+    record: bool = False,
+    was_stopped: bool = False,
+    notes: Sequence[str] = (),
+) -> Plan:
+    """Return what to do.
+
+    ``images`` maps the references that this host has to their image ids. ``was_stopped`` says that an operator stopped
+    the stack, so that containers which ended well are started again too.
+    """
+    existing = by_service(containers)
+    planned = {
+        service.name: _plan_service(service, existing.get(service.name, []), images, was_stopped)
+        for service in services
+    }
+    _follow(services, planned)
+    actions = [service for service in services if planned[service.name].action != "keep"]
+    waves = _waves(services, {service.name for service in actions})
+    wanted_images = sorted({service.image for service in services})
+    return Plan(
+        services=tuple(planned[service.name] for service in services),
+        waves=waves,
+        waits=_waits(services, waves),
+        removals=tuple(sorted(set(existing) - {service.name for service in services})),
+        pulls=tuple(image for image in wanted_images if image not in images),
+        refreshes=tuple(image for image in wanted_images if always_pull and image in images),
+        writes=tuple(writes),
+        record=record,
+        notes=tuple(notes),
+    )
+
+
+def _plan_service(
+    service: Service, containers: Sequence[Container], images: Mapping[str, str], was_stopped: bool
+) -> ServicePlan:
+    if not containers:
+        return ServicePlan(service.name, "create" if service.replicas else "keep")
+    reason = _why_recreate(service, containers, images)
+    if reason:
+        return ServicePlan(service.name, "recreate", reason)
+    if len(containers) != service.replicas:
+        return ServicePlan(service.name, "scale", f"{len(containers)} of {service.replicas} containers exist")
+    for container in containers:
+        finished = container.status == "exited" and container.exit_code == 0 and service.may_finish and not was_stopped
+        if container.status in ("created", "exited", "dead") and not finished:
+            return ServicePlan(service.name, "start", f"{container.name} is {container.status}")
+    return ServicePlan(service.name, "keep")
+
+
+def _why_recreate(service: Service, containers: Sequence[Container], images: Mapping[str, str]) -> str:
+    for container in containers:
+        if container.image != service.image:
+            return f"image {container.image} becomes {service.image}"
+        if container.revision != service.revision:
+            return "its definition, a file it mounts or a secret it uses changed"
+        if service.image in images and container.image_id != images[service.image]:
+            return f"another image has become {service.image}"
+    return ""
+
+
+def _follow(services: Sequence[Service], planned: dict[str, ServicePlan]) -> None:
+    """Recreate, as often as needed, what shares namespaces with something recreated: it would keep the old ones."""
+    replaced = {"create", "recreate"}
+    pending = True
+    while pending:
+        pending = False
+        for service in services:
+            leaders = [name for name in service.shares_with if name in planned and planned[name].action in replaced]
+            if leaders and planned[service.name].action not in replaced:
+                planned[service.name] = ServicePlan(service.name, "recreate", f"it shares with {leaders[0]}")
+                pending = True
+
+
+def _waves(services: Sequence[Service], acting: set[str]) -> tuple[tuple[str, ...], ...]:
+    """Group the acting services so that each is in a later wave than those it waits for."""
+    by_name = {service.name: service for service in services}
+    levels: dict[str, int] = {}
+
+    def level(name: str) -> int:
+        if name not in levels:
+            levels[name] = 0  # compose refuses circles; this ends the recursion whatever happens
+            service = by_name[name]
+            others = [(other, condition != "service_started") for other, condition in service.waits_for.items()]
+            others += [(other, False) for other in service.shares_with]
+            levels[name] = max((level(other) + waits for other, waits in others if other in by_name), default=0)
+        return levels[name]
+
+    grouped: dict[int, list[str]] = {}
+    for name in sorted(acting):
+        grouped.setdefault(level(name), []).append(name)
+    return tuple(tuple(grouped[key]) for key in sorted(grouped))
+
+
+def _waits(services: Sequence[Service], waves: Sequence[Sequence[str]]) -> tuple[dict[str, Wanted], ...]:
+    """Return for each wave which services must have come how far before it starts."""
+    by_name = {service.name: service for service in services}
+    result = []
+    for wave in waves:
+        conditions: dict[str, Wanted] = {}
+        for name in wave:
+            for other, condition in by_name[name].waits_for.items():
+                if condition != "service_started" and other in by_name:
+                    conditions[other] = condition
+        result.append(conditions)
+    return tuple(result)

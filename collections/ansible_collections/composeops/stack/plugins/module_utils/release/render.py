@@ -1,0 +1,355 @@
+# Copyright: ComposeOps contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Turns a compose file, as compose itself understands it, into what runs on this host; pure.
+
+Nothing of the file is changed except what the promises ask for: ports are published on loopback for the edge or
+deliberately, never by accident; secrets stay references; nothing is built here. Every such line is noted.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import posixpath
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.composeops.stack.plugins.module_utils.errors import InvalidInput
+from ansible_collections.composeops.stack.plugins.module_utils.release.containers import REVISION_LABEL
+from ansible_collections.composeops.stack.plugins.module_utils.release.model import (
+    SECRET_MARK,
+    Published,
+    Service,
+    StackFile,
+    StackRequest,
+)
+from ansible_collections.composeops.stack.plugins.module_utils.release.state import Endpoint
+
+# Compose interpolates before anybody else sees the text, so a secret goes in as a mark that cannot be mistaken for
+# something an author wrote, and comes out as a reference.
+_MARK = "composeops-secret:{name}:terces-spoesopmoc"
+_MARKED = re.compile(_MARK.format(name="([A-Za-z_][A-Za-z0-9_]*)"))
+
+# They order or count containers and do not change one: no reason to recreate it.
+_NOT_PART_OF_A_CONTAINER = ("build", "depends_on", "profiles", "pull_policy", "scale")
+_EVERY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104 (compared with, not bound to)
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """A stack as it runs on this host."""
+
+    compose: Mapping[str, Any]
+    services: tuple[Service, ...]
+    endpoints: tuple[Endpoint, ...]
+    secrets: tuple[str, ...]
+    """Names of the secrets that the compose file refers to."""
+    notes: tuple[str, ...] = ()
+    """Where it differs from what `docker compose up` would have run, and what else an operator should know."""
+
+    @property
+    def text(self) -> str:
+        """The rendered compose file."""
+        return json.dumps(self.compose, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def marks(secrets: Iterable[str]) -> dict[str, str]:
+    """Return what stands for each secret while compose interpolates."""
+    return {name: _MARK.format(name=name) for name in secrets}
+
+
+def replicas(canonical: Mapping[str, Any]) -> dict[str, int]:
+    """Return how many containers each service of a canonical compose file has."""
+    return {name: _replicas(definition) for name, definition in canonical.get("services", {}).items()}
+
+
+def render(
+    canonical: Mapping[str, Any],
+    request: StackRequest,
+    endpoints: Sequence[Endpoint],
+    fingerprint: Callable[[str], str],
+) -> Rendering:
+    """Return the stack as it runs here.
+
+    ``canonical`` is `docker compose config` with ``marks`` for the secrets; ``fingerprint`` tells of a secret, by its
+    name, whether its value is the same as before.
+    """
+    compose = _with_references(copy.deepcopy(dict(canonical)))
+    definitions = compose.get("services") or {}
+    if not definitions:
+        raise InvalidInput(f"{request.source} declares no services.", "Declare at least one, without a profile.")
+    _check_names(request, definitions)
+    notes: list[str] = []
+    for name, definition in definitions.items():
+        notes += _leave_out_build(request, name, definition)
+        notes += _replace_ports(request, name, definition, endpoints)
+        notes += _check_mounts(request, name, definition)
+        notes += _exposed_secrets(request, name, definition)
+    _check_sources(request, compose)
+    for name, definition in definitions.items():
+        labels = {**(definition.get("labels") or {}), REVISION_LABEL: _revision(request, compose, name, fingerprint)}
+        definition["labels"] = labels
+    notes += _unused(request, canonical)
+    used = sorted({secret for name in definitions for secret in _secrets_of(request, compose, name)})
+    return Rendering(compose, services_of(compose), tuple(endpoints), tuple(used), tuple(notes))
+
+
+def services_of(compose: Mapping[str, Any]) -> tuple[Service, ...]:
+    """Return the services of a rendered compose file."""
+    return tuple(_service(name, definition) for name, definition in sorted(compose["services"].items()))
+
+
+def environment_file(values: Mapping[str, str]) -> str:
+    """Return the file that compose reads its variables from, quoted so that every value comes back as it was."""
+    lines = ["# Written by composeops; read by docker compose --env-file. Contains secrets."]
+    lines += [f'{name}="{_quoted(value)}"' for name, value in sorted(values.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(value: str) -> str:
+    for character, escaped in (("\\", "\\\\"), ('"', '\\"'), ("$", "\\$"), ("\n", "\\n"), ("\r", "\\r")):
+        value = value.replace(character, escaped)
+    return value
+
+
+def _with_references(value: Any) -> Any:
+    if isinstance(value, str):
+        return _MARKED.sub(r"${\1}", value)
+    if isinstance(value, dict):
+        return {key: _with_references(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_with_references(entry) for entry in value]
+    return value
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for entry in value.values():
+            yield from _strings(entry)
+    elif isinstance(value, Sequence):
+        for entry in value:
+            yield from _strings(entry)
+
+
+def _references(request: StackRequest, value: Any) -> set[str]:
+    """Return the secrets that ``value`` refers to; an author's own `$${NAME}` is not a reference."""
+    found = {name for text in _strings(value) for name in SECRET_MARK.findall(text.replace("$$", ""))}
+    return found & set(request.secrets)
+
+
+def _check_names(request: StackRequest, definitions: Mapping[str, Any]) -> None:
+    for option, service in [
+        *(("routed", route.service) for route in request.routed),
+        *(("published", published.service) for published in request.published),
+    ]:
+        if service not in definitions:
+            raise InvalidInput(
+                f"Stack {request.name}: {option} names {service!r}, and {request.source} declares no such service.",
+                f"It declares {', '.join(sorted(definitions))}.",
+            )
+
+
+def _leave_out_build(request: StackRequest, name: str, definition: dict[str, Any]) -> list[str]:
+    if "build" not in definition:
+        return []
+    if not definition.get("image"):
+        raise InvalidInput(
+            f"{request.source}: service {name} has `build:` and no `image:`. Nothing is built on a production host.",
+            "Build and push the image where its sources are, and name it under `image:`.",
+        )
+    del definition["build"]
+    return [f"{name}: nothing is built here; {definition['image']} is pulled"]
+
+
+def _replace_ports(
+    request: StackRequest, name: str, definition: dict[str, Any], endpoints: Sequence[Endpoint]
+) -> list[str]:
+    wanted = [published for published in request.published if published.service == name]
+    own = [endpoint for endpoint in endpoints if endpoint.service == name]
+    declared = definition.pop("ports", None) or []
+    if definition.get("network_mode") == "host":
+        return [f"{name}: it is in the host's network, so every port it opens is open on the host"]
+    ports = [
+        _port(published.address, published.port, str(published.host_port), published.protocol) for published in wanted
+    ]
+    for target in sorted({endpoint.port for endpoint in own}):
+        block = sorted(endpoint.host_port for endpoint in own if endpoint.port == target)
+        published_range = str(block[0]) if len(block) == 1 else f"{block[0]}-{block[-1]}"
+        ports.append(_port(own[0].address, target, published_range, "tcp"))
+    if ports:
+        definition["ports"] = ports
+    return [note for port in declared for note in _port_note(name, port, wanted, own)]
+
+
+def _port(address: str, target: int, published: str, protocol: str) -> dict[str, Any]:
+    return {"mode": "ingress", "host_ip": address, "target": target, "published": published, "protocol": protocol}
+
+
+def _port_note(name: str, port: Mapping[str, Any], wanted: Sequence[Published], own: Sequence[Endpoint]) -> list[str]:
+    target, protocol = int(port["target"]), port.get("protocol", "tcp")
+    if any(published.port == target and published.protocol == protocol for published in wanted):
+        return []
+    address = port.get("host_ip", "")
+    where = "to the world" if address in _EVERY_ADDRESS else f"on {address}"
+    said = f"{name} publishes {port.get('published') or target} {where}: not published"
+    routed = [endpoint for endpoint in own if endpoint.port == target]
+    if routed:
+        return [f"{said}; the edge reaches it on {routed[0].address}:{routed[0].host_port}"]
+    return [f"{said}; list it under published to keep it"]
+
+
+def _check_mounts(request: StackRequest, name: str, definition: Mapping[str, Any]) -> list[str]:
+    notes = []
+    for source in _relative_mounts(definition):
+        if list(_files_below(request.files, source)):
+            continue
+        if "." in posixpath.basename(source):
+            raise InvalidInput(
+                f"{request.source}: service {name} mounts ./{source}, which is not among the files of the stack.",
+                "Put it into files_directory; the engine would make an empty directory of that name.",
+            )
+        notes.append(f"{name}: ./{source} is not among the files of the stack; the engine makes an empty directory")
+    return notes
+
+
+def _check_sources(request: StackRequest, compose: Mapping[str, Any]) -> None:
+    """Check where top-level secrets and configs come from: compose itself finds out in the middle of a start."""
+    known = {*request.secrets, *request.environment}
+    for kind in ("secrets", "configs"):
+        for name, definition in (compose.get(kind) or {}).items():
+            variable = definition.get("environment")
+            if variable and variable not in known:
+                raise InvalidInput(
+                    f"{request.source}: {kind}.{name} takes its value from {variable}, which is not defined.",
+                    f"List {variable} under the stack's secrets, or under environment when anyone may read it.",
+                )
+            path = definition.get("file")
+            if path and _is_relative(path) and not list(_files_below(request.files, posixpath.normpath(path))):
+                raise InvalidInput(
+                    f"{request.source}: {kind}.{name} is the file {path}, which is not among the files of the stack.",
+                    "Put it into files_directory.",
+                )
+
+
+def _exposed_secrets(request: StackRequest, name: str, definition: Mapping[str, Any]) -> list[str]:
+    notes = []
+    environment = _references(request, definition.get("environment") or {})
+    elsewhere = _references(request, {key: value for key, value in definition.items() if key != "environment"})
+    for secret in sorted(environment):
+        notes.append(
+            f"{name}: {secret} is in its environment, where `docker inspect` shows it;"
+            f" a compose secret with `environment: {secret}` and {secret}_FILE keeps it a file"
+        )
+    for secret in sorted(elsewhere):
+        notes.append(
+            f"{name}: {secret} is in its definition, where `docker inspect` and process lists show it;"
+            f" read it from a compose secret with `environment: {secret}`"
+        )
+    return notes
+
+
+def _unused(request: StackRequest, canonical: Mapping[str, Any]) -> list[str]:
+    """Return a note for each value that nothing refers to: most often its name is misspelt."""
+    texts = [request.compose, *(file.content.decode("utf-8", "replace") for file in request.files)]
+    texts.append(json.dumps(canonical.get("secrets") or {}))
+    return [
+        f"{name} is given and {request.source} never uses it"
+        for name in [*request.environment, *request.secrets]
+        if not any(re.search(rf"\b{re.escape(name)}\b", text) for text in texts)
+    ]
+
+
+def _is_relative(path: str) -> bool:
+    return not path.startswith(("/", "~"))
+
+
+def _relative_mounts(definition: Mapping[str, Any]) -> list[str]:
+    """Return what a service mounts from beside the compose file."""
+    return [
+        posixpath.normpath(volume["source"])
+        for volume in definition.get("volumes") or []
+        if volume.get("type") == "bind" and _is_relative(volume["source"])
+    ]
+
+
+def _files_below(files: Sequence[StackFile], path: str) -> Iterator[StackFile]:
+    for file in files:
+        if path in (".", file.path) or file.path.startswith(f"{path}/"):
+            yield file
+
+
+def _attached(compose: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    """Return the definitions of the secrets and configs that a service uses."""
+    service = compose["services"][name]
+    return [
+        dict((compose.get(kind) or {}).get(entry["source"], {}))
+        for kind in ("secrets", "configs")
+        for entry in service.get(kind) or []
+    ]
+
+
+def _secrets_of(request: StackRequest, compose: Mapping[str, Any], name: str) -> set[str]:
+    attached = _attached(compose, name)
+    variables = {str(source.get("environment")) for source in attached}
+    return _references(request, [compose["services"][name], attached]) | (variables & set(request.secrets))
+
+
+def _revision(request: StackRequest, compose: Mapping[str, Any], name: str, fingerprint: Callable[[str], str]) -> str:
+    """Return a text that changes when a container of the service has to be another one."""
+    definition = {key: value for key, value in compose["services"][name].items() if key not in _NOT_PART_OF_A_CONTAINER}
+    if definition.get("deploy"):
+        definition["deploy"] = {key: value for key, value in definition["deploy"].items() if key != "replicas"}
+    attached = _attached(compose, name)
+    paths = _relative_mounts(definition)
+    paths += [posixpath.normpath(source["file"]) for source in attached if _is_relative(source.get("file") or "/")]
+    variables = [source["environment"] for source in attached if source.get("environment")]
+    material = {
+        "definition": definition,
+        "attached": attached,
+        "files": {
+            file.path: [hashlib.sha256(file.content).hexdigest(), file.executable]
+            for path in paths
+            for file in _files_below(request.files, path)
+        },
+        "values": {variable: request.environment.get(variable) for variable in variables},
+        "secrets": {secret: fingerprint(secret) for secret in _secrets_of(request, compose, name)},
+    }
+    return hashlib.sha256(json.dumps(material, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _replicas(definition: Mapping[str, Any]) -> int:
+    declared = (definition.get("deploy") or {}).get("replicas", definition.get("scale"))
+    return 1 if declared is None else int(declared)
+
+
+def _service(name: str, definition: Mapping[str, Any]) -> Service:
+    health = definition.get("healthcheck") or {}
+    test = health.get("test") or []
+    policy = (definition.get("deploy") or {}).get("restart_policy") or {}
+    shares = [str(definition.get(key) or "") for key in ("network_mode", "ipc", "pid")]
+    shares += [str(entry) for entry in definition.get("volumes_from") or []]
+    return Service(
+        name=name,
+        image=definition["image"],
+        revision=(definition.get("labels") or {}).get(REVISION_LABEL, ""),
+        replicas=_replicas(definition),
+        checked=bool(test) and not health.get("disable") and test[0] != "NONE",
+        restarts=definition.get("restart") in ("always", "unless-stopped") or policy.get("condition") == "any",
+        waits_for={
+            other: dependency["condition"]
+            for other, dependency in (definition.get("depends_on") or {}).items()
+            if dependency.get("required", True)
+        },
+        shares_with=tuple(
+            share.removeprefix("service:").split(":")[0] for share in shares if share and _names_a_service(share)
+        ),
+    )
+
+
+def _names_a_service(share: str) -> bool:
+    return share.startswith("service:") or (":" not in share and share not in ("host", "none", "bridge", "private"))

@@ -1,0 +1,59 @@
+# Copyright: ComposeOps contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What is shown of a stack: the state of its services as data and as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ansible_collections.composeops.stack.plugins.module_utils.release.containers import Container
+
+COLUMNS = ["service", "image", "state", "health", "ports"]
+
+
+def service_states(
+    containers: Mapping[str, Sequence[Container]], declared: Mapping[str, str], digests: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """Return one entry for each service that is declared or has containers.
+
+    ``declared`` maps services to images, ``digests`` services to what was deployed of them.
+    """
+    return [
+        _state(name, containers.get(name, []), declared.get(name, ""), digests.get(name, ""))
+        for name in sorted({*declared, *containers})
+    ]
+
+
+def summary(stack: str, states: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the table that is shown at the end of a play."""
+    rows = [
+        [state["name"], state["image"], state["state"], state["health"] or "-", " ".join(state["ports"]) or "-"]
+        for state in states
+    ]
+    return {"title": f"Services of {stack}", "columns": COLUMNS, "rows": rows}
+
+
+def _state(name: str, containers: Sequence[Container], image: str, digest: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "image": containers[0].image if containers else image,
+        "image_id": containers[0].image_id if containers else "",
+        "digest": digest,
+        "state": _several([_status(container) for container in containers]) or "absent",
+        "health": _several([container.health for container in containers]),
+        "restarts": sum(container.restart_count for container in containers),
+        "containers": [container.name for container in containers],
+        "ports": [str(port) for container in containers for port in container.ports],
+    }
+
+
+def _status(container: Container) -> str:
+    return f"exited ({container.exit_code})" if container.status == "exited" else container.status
+
+
+def _several(values: Sequence[str]) -> str:
+    """Return one word for replicas that agree, and all of them where they differ."""
+    if len(set(values)) <= 1:
+        return f"{len(values)} {values[0]}" if len(values) > 1 and values[0] else (values[0] if values else "")
+    return ", ".join(values)

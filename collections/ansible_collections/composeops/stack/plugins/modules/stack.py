@@ -1,0 +1,523 @@
+# Copyright: ComposeOps contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Deploys a compose file as a stack, gated by the health of its services."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: stack
+short_description: Deploy a compose file as a stack and wait until it is healthy
+version_added: 0.1.0
+description:
+  - Takes a plain compose file and its accompanying files from the controller to a running, healthy stack, in one call.
+  - Only what must be reachable is published. Every C(ports) line of the compose file is left out, except for services
+    that are O(routed) (on loopback, for the edge) or O(published) deliberately; the plan says so for each line.
+  - Secrets are taken by name from the host, where M(composeops.stack.secrets) keeps them. A change of one recreates the
+    services that use it.
+  - A deployment that does not become healthy fails with the reason and the last log lines of each failing service,
+    after the release before was put back.
+  - Volumes are never removed, in any state.
+  - A run that was killed at any point is finished by the next one.
+options:
+  name:
+    description: Name of the stack, which is also its compose project.
+    type: str
+    required: true
+  state:
+    description:
+      - V(present) deploys the stack and starts what is stopped.
+      - V(stopped) stops its containers and keeps them, over a reboot too, until V(present) or V(restarted).
+      - V(restarted) restarts its containers and waits until they are healthy; this always reports a change.
+      - V(absent) removes its containers and networks and the files of the deployment. Volumes and secrets stay.
+    type: str
+    choices: [present, stopped, restarted, absent]
+    default: present
+  compose_file:
+    description:
+      - The compose file, on the controller. Required with O(state=present).
+    type: path
+  files_directory:
+    description:
+      - Directory on the controller whose files the compose file refers to. It lies beside or below the compose file,
+        and relative paths in the compose file mean the same on the host.
+    type: path
+  environment:
+    description: Values that the compose file interpolates and that anyone may read.
+    type: dict
+    default: {}
+  secrets:
+    description:
+      - Names of values that the compose file interpolates, or uses as C(environment) of a compose secret, and that
+        nobody may read. The values must be on the host.
+    type: list
+    elements: str
+    default: []
+  routed:
+    description: Ports that the edge reaches. Each is published on a loopback port that stays the same.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      service:
+        description: Name of the service.
+        type: str
+        required: true
+      port:
+        description: Port inside its container.
+        type: int
+        required: true
+  published:
+    description: Ports to publish deliberately, beside the routed ones.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      service:
+        description: Name of the service.
+        type: str
+        required: true
+      port:
+        description: Port inside its container.
+        type: int
+        required: true
+      host_port:
+        description: Port on the host.
+        type: int
+        required: true
+      address:
+        description: Address on the host; V(0.0.0.0) is every IPv4 address. The host's firewall decides besides.
+        type: str
+        default: 127.0.0.1
+      protocol:
+        description: Protocol of the port.
+        type: str
+        choices: [tcp, udp]
+        default: tcp
+  port_base:
+    description: The lowest loopback port that is allotted to routed services.
+    type: int
+    default: 21000
+  health:
+    description: How long services have to become healthy, each by itself.
+    type: dict
+    default: {}
+    suboptions:
+      attempts:
+        description: Number of tries.
+        type: int
+        default: 30
+      interval:
+        description: Seconds between tries. Services are looked at more often, so that nobody waits for a try.
+        type: float
+        default: 5
+  pull:
+    description:
+      - V(missing) pulls images that the host does not have.
+      - V(always) also looks whether the registry has another image under the same tag, and then recreates its services.
+        Check mode does not predict that, because it pulls nothing.
+    type: str
+    choices: [missing, always]
+    default: missing
+  log_lines:
+    description: So many of the last lines of a failing service are in the error.
+    type: int
+    default: 40
+  services:
+    description: With O(state=stopped) or O(state=restarted), only these services.
+    type: list
+    elements: str
+    default: []
+  compose:
+    description: Text of the compose file. Filled in from O(compose_file) on the controller.
+    type: str
+  source:
+    description: What O(compose) is called in messages. Filled in on the controller.
+    type: str
+    default: compose.yaml
+  files:
+    description: The accompanying files. Filled in from O(files_directory) on the controller.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path:
+        description: Path relative to the compose file.
+        type: str
+        required: true
+      content:
+        description: Content in base64.
+        type: str
+        required: true
+      executable:
+        description: Whether the file may be executed.
+        type: bool
+        default: false
+  declared_services:
+    description: Names of the services, for predictions on a host without an engine. Filled in on the controller.
+    type: list
+    elements: str
+    default: []
+attributes:
+  check_mode:
+    description: Can run in check mode and return changed status prediction without modifying the target.
+    support: full
+  diff_mode:
+    description: Returns what changes in the rendered compose file, its environment and files; secrets are masked.
+    support: full
+  action:
+    description: The compose file and the accompanying files are read on the controller.
+    support: full
+notes:
+  - Needs Docker Engine and the compose plugin on the host. In check mode a host without them gets a prediction.
+author:
+  - ComposeOps (@composeops)
+"""
+
+EXAMPLES = r"""
+- name: Deploy the shop
+  composeops.stack.stack:
+    name: shop
+    compose_file: "{{ inventory_dir }}/compose.yaml"
+    files_directory: "{{ inventory_dir }}/files"
+    environment:
+      DB_NAME: shop
+    secrets: [DB_PASSWORD]
+    routed:
+      - service: web
+        port: 8080
+    health:
+      attempts: 30
+      interval: 5
+
+- name: Stop the shop for maintenance
+  composeops.stack.stack:
+    name: shop
+    state: stopped
+
+- name: Restart one service
+  composeops.stack.stack:
+    name: shop
+    state: restarted
+    services: [web]
+"""
+
+RETURN = r"""
+services:
+  description: State of each service, declared or found.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Name of the service.
+      type: str
+      returned: success
+    image:
+      description: Reference of its image.
+      type: str
+      returned: success
+    image_id:
+      description: Id of the image its containers run.
+      type: str
+      returned: success
+    digest:
+      description: Digest of the image in its registry, or its id where it has none; empty before a deployment.
+      type: str
+      returned: success
+    state:
+      description: State of its containers, V(absent) where there are none.
+      type: str
+      returned: success
+    health:
+      description: Health of its containers; empty without a health check.
+      type: str
+      returned: success
+    restarts:
+      description: How often the engine restarted its containers.
+      type: int
+      returned: success
+    containers:
+      description: Names of its containers.
+      type: list
+      elements: str
+      returned: success
+    ports:
+      description: Its published ports.
+      type: list
+      elements: str
+      returned: success
+  sample:
+    - {name: web, image: "shop/web:1.0.0", image_id: "sha256:60c9", digest: "sha256:1f2e", state: running,
+       health: healthy, restarts: 0, containers: [shop-web-1], ports: ["127.0.0.1:21000->8080/tcp"]}
+endpoints:
+  description: Where this host reaches the routed services.
+  returned: with O(state=present)
+  type: list
+  elements: dict
+  contains:
+    service:
+      description: Name of the service.
+      type: str
+      returned: success
+    port:
+      description: Port inside its container.
+      type: int
+      returned: success
+    address:
+      description: Address on the host.
+      type: str
+      returned: success
+    host_port:
+      description: Port on the host.
+      type: int
+      returned: success
+  sample: [{"service": "web", "port": 8080, "address": "127.0.0.1", "host_port": 21000}]
+revision:
+  description: Name of the release, which changes with anything it consists of.
+  returned: with O(state=present)
+  type: str
+  sample: 5f2b8c0de1a94b73
+kept_volumes:
+  description: Volumes of the stack that are still there.
+  returned: with O(state=absent)
+  type: list
+  elements: str
+  sample: [shop_postgres_data]
+plan:
+  description: What is done, or would be done in check mode, one sentence each.
+  returned: success
+  type: list
+  elements: str
+  sample: ["recreate web: image shop/web:1.0.0 becomes shop/web:1.1.0"]
+summary:
+  description: Table for the end of the play.
+  returned: when containers could be looked at
+  type: list
+  elements: dict
+"""
+
+import base64
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError, InvalidInput
+from ansible_collections.composeops.stack.plugins.module_utils.io import files
+from ansible_collections.composeops.stack.plugins.module_utils.io.runner import CommandRunner
+from ansible_collections.composeops.stack.plugins.module_utils.release import report
+from ansible_collections.composeops.stack.plugins.module_utils.release.containers import Container, by_service
+from ansible_collections.composeops.stack.plugins.module_utils.release.deployment import Deployment, require_secrets
+from ansible_collections.composeops.stack.plugins.module_utils.release.diff import differences
+from ansible_collections.composeops.stack.plugins.module_utils.release.gate import GateFailure
+from ansible_collections.composeops.stack.plugins.module_utils.release.model import (
+    HealthPolicy,
+    Published,
+    Routed,
+    StackFile,
+    StackRequest,
+)
+from ansible_collections.composeops.stack.plugins.module_utils.release.operations import Operations, Result
+from ansible_collections.composeops.stack.plugins.module_utils.secrets import store
+
+LOCKS = "/run/composeops"
+
+
+def argument_spec() -> dict[str, Any]:
+    return {
+        "name": {"type": "str", "required": True},
+        "state": {"type": "str", "choices": ["present", "stopped", "restarted", "absent"], "default": "present"},
+        "compose_file": {"type": "path"},
+        "files_directory": {"type": "path"},
+        "environment": {"type": "dict", "default": {}},
+        # Names only; without this the option's own name would hide them in every message.
+        "secrets": {"type": "list", "elements": "str", "default": [], "no_log": False},
+        "routed": {
+            "type": "list",
+            "elements": "dict",
+            "default": [],
+            "options": {
+                "service": {"type": "str", "required": True},
+                "port": {"type": "int", "required": True},
+            },
+        },
+        "published": {
+            "type": "list",
+            "elements": "dict",
+            "default": [],
+            "options": {
+                "service": {"type": "str", "required": True},
+                "port": {"type": "int", "required": True},
+                "host_port": {"type": "int", "required": True},
+                "address": {"type": "str", "default": "127.0.0.1"},
+                "protocol": {"type": "str", "choices": ["tcp", "udp"], "default": "tcp"},
+            },
+        },
+        "port_base": {"type": "int", "default": 21000},
+        "health": {
+            "type": "dict",
+            "default": {},
+            "options": {
+                "attempts": {"type": "int", "default": 30},
+                "interval": {"type": "float", "default": 5},
+            },
+        },
+        "pull": {"type": "str", "choices": ["missing", "always"], "default": "missing"},
+        "log_lines": {"type": "int", "default": 40},
+        "services": {"type": "list", "elements": "str", "default": []},
+        "compose": {"type": "str"},
+        "source": {"type": "str", "default": "compose.yaml"},
+        "files": {
+            "type": "list",
+            "elements": "dict",
+            "default": [],
+            "options": {
+                "path": {"type": "str", "required": True},
+                "content": {"type": "str", "required": True, "no_log": True},
+                "executable": {"type": "bool", "default": False},
+            },
+        },
+        "declared_services": {"type": "list", "elements": "str", "default": []},
+    }
+
+
+def request_from(params: Mapping[str, Any]) -> StackRequest:
+    """Return what the options ask for; raise for what the argument specification cannot express."""
+    if params["compose"] is None:
+        raise InvalidInput(
+            f"Stack {params['name']}: compose_file is missing.",
+            "Name the compose file, which is read on the controller.",
+        )
+    if params["services"]:
+        raise InvalidInput(
+            f"Stack {params['name']}: services goes with state stopped or restarted, not present.",
+            "Leave it out: a deployment always moves the whole stack.",
+        )
+    store.path(params["name"])
+    health = HealthPolicy(**(params["health"] or {}))
+    if health.attempts < 1 or health.interval <= 0:
+        raise InvalidInput(f"Stack {params['name']}: health needs at least one attempt and an interval above 0.")
+    return StackRequest(
+        name=params["name"],
+        compose=params["compose"],
+        source=params["source"],
+        files=tuple(
+            StackFile(entry["path"], base64.b64decode(entry["content"]), entry["executable"])
+            for entry in sorted(params["files"], key=lambda entry: str(entry["path"]))
+        ),
+        environment={name: _text(value) for name, value in params["environment"].items()},
+        secrets=tuple(params["secrets"]),
+        routed=tuple(Routed(**entry) for entry in params["routed"]),
+        published=tuple(Published(**entry) for entry in params["published"]),
+        port_base=params["port_base"],
+        health=health,
+        pull=params["pull"],
+        log_lines=params["log_lines"],
+    )
+
+
+def _text(value: Any) -> str:
+    """Return a value as a compose file would have written it."""
+    if value is None:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def present(params: Mapping[str, Any], *, check: bool) -> dict[str, Any]:
+    deployment = Deployment(request_from(params), CommandRunner())
+    if not check:
+        require_secrets(deployment)
+        deployment.prepare()
+    observed = deployment.observe()
+    if not observed.engine:
+        return without_engine(params, check=check)
+    target = deployment.target(observed)
+    plan = deployment.plan(observed, target)
+    containers: Sequence[Container] = observed.containers
+    digests = observed.record.images if observed.record else {}
+    if not check:
+        outcome = deployment.apply(observed, target, plan)
+        plan, containers, digests = outcome.plan, outcome.containers, outcome.digests
+    sentences = plan.sentences()
+    if check and plan.refreshes:
+        sentences.append(f"not checked: whether the registry moved {', '.join(plan.refreshes)}")
+    states = report.service_states(
+        by_service(containers), {service.name: service.image for service in target.services}, digests
+    )
+    return {
+        "changed": plan.changes,
+        "plan": sentences,
+        "services": states,
+        "endpoints": [asdict(endpoint) for endpoint in target.endpoints],
+        "revision": target.revision,
+        "summary": [report.summary(params["name"], states)],
+        "diff": differences(observed.disk, target.files, params["secrets"], deployment.secret_values),
+    }
+
+
+def without_engine(params: Mapping[str, Any], *, check: bool) -> dict[str, Any]:
+    """Predict the first deployment on a bare host, where only the names of the services are known."""
+    if not check:
+        raise ComposeOpsError(
+            f"Stack {params['name']}: no Docker engine answers on this host.",
+            "Run playbooks/provision.yml, which installs it; where it is installed, see `systemctl status docker`.",
+        )
+    return {
+        "changed": True,
+        "plan": [f"create {service}" for service in params["declared_services"]]
+        + ["not checked: the compose file, its images and ports, because no Docker engine answers yet"],
+        "services": [],
+        "endpoints": [],
+        "revision": "",
+        "diff": [],
+    }
+
+
+def other_result(stack: str, result: Result) -> dict[str, Any]:
+    """Return what the module says after any state but present."""
+    states = report.service_states(by_service(result.containers), {}, {})
+    return {
+        "changed": result.changed,
+        "plan": list(result.plan),
+        "services": states,
+        "summary": [report.summary(stack, states)],
+        "diff": [{"before": "", "after": "".join(f"{sentence}\n" for sentence in result.plan)}] if result.plan else [],
+    }
+
+
+def run(params: Mapping[str, Any], *, check: bool) -> dict[str, Any]:
+    stack = params["name"]
+    store.path(stack)
+    # Check mode changes nothing, so it needs to keep nobody out, and leaves no lock file behind.
+    purpose = f"a run that makes stack {stack} {params['state']}"
+    with contextlib.nullcontext() if check else files.exclusive(f"{LOCKS}/stack-{stack}.lock", purpose):
+        if params["state"] == "present":
+            return present(params, check=check)
+        operations = Operations(stack, CommandRunner())
+        if params["state"] == "stopped":
+            return other_result(stack, operations.stop(params["services"], check=check))
+        if params["state"] == "restarted":
+            health = HealthPolicy(**(params["health"] or {}))
+            result = operations.restart(params["services"], health, params["log_lines"], check=check)
+            return other_result(stack, result)
+        result = operations.remove(check=check)
+        return {**other_result(stack, result), "kept_volumes": list(result.volumes)}
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    try:
+        result = run(module.params, check=module.check_mode)
+    except GateFailure as error:
+        states = report.service_states(by_service(error.containers), {}, {})
+        module.fail_json(msg=str(error), services=states, summary=[report.summary(module.params["name"], states)])
+    except ComposeOpsError as error:
+        module.fail_json(msg=str(error))
+    if not module._diff:
+        result.pop("diff", None)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

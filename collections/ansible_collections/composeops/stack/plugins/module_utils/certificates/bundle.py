@@ -35,17 +35,17 @@ class Bundles:
     def sites(self) -> frozenset[str]:
         """Return the sites for which nginx finds files."""
         with contextlib.suppress(FileNotFoundError):
-            return frozenset(
-                site
-                for site in os.listdir(self._root)
-                if os.path.exists(os.path.join(self._root, site, "current", "fullchain.pem"))
-            )
+            return frozenset(site for site in os.listdir(self._root) if os.path.exists(self.fullchain(site)))
         return frozenset()
+
+    def fullchain(self, site: str) -> str:
+        """Return the path of the certificate that nginx reads for ``site``."""
+        return os.path.join(self._root, site, "current", "fullchain.pem")
 
     def read(self, site: str) -> Bundle:
         """Return what nginx finds for ``site``."""
         current = os.path.join(self._root, site, "current")
-        fullchain = files.read_bytes(os.path.join(current, "fullchain.pem"))
+        fullchain = files.read_bytes(self.fullchain(site))
         privkey = files.read_bytes(os.path.join(current, "privkey.pem"))
         if fullchain is None or privkey is None:
             return Bundle()

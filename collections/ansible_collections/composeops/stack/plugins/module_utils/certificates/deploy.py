@@ -8,6 +8,7 @@ run left behind.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from typing import Protocol
@@ -83,7 +84,9 @@ class Deployment:
             return reasons
 
     def _check(self, wanted: WantedCertificate, lineage: Lineage) -> None:
-        problem = unfit(wanted, lineage, lineages.public_key(self._runner, lineage.privkey))
+        current = self._bundles.fullchain(wanted.site)
+        present = lineages.describe(self._runner, current).names if os.path.exists(current) else ()
+        problem = unfit(wanted, lineage, lineages.public_key(self._runner, lineage.privkey), present)
         if problem:
             raise ComposeOpsError(
                 f"{wanted.site}: the certificate in {self._certbot_directory}/live/{wanted.site} "

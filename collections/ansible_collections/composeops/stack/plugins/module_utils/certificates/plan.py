@@ -104,13 +104,18 @@ def hsts_configuration(wanted: WantedCertificate, lineage: Lineage) -> str:
     return HSTS_HEADER if insist else NO_HSTS
 
 
-def unfit(wanted: WantedCertificate, lineage: Lineage, public_key: str) -> str:
-    """Return why a certificate must not reach nginx, or nothing; ``public_key`` is that of the private key."""
+def unfit(wanted: WantedCertificate, lineage: Lineage, public_key: str, present: Iterable[str]) -> str:
+    """Return why a certificate must not reach nginx, or nothing.
+
+    ``public_key`` is that of the private key, ``present`` are the names of the certificate that nginx has now. One that
+    lacks a wanted name is still better than an older one that lacks it too: an alias whose challenge fails must not
+    keep a renewal from the other names.
+    """
     if public_key.strip() != lineage.certificate.public_key.strip():
         return "its private key belongs to another certificate"
-    missing = [name for name in wanted.names if name not in lineage.certificate.names]
-    if missing:
-        return f"it does not name {', '.join(missing)}"
+    lost = [name for name in present if name in wanted.names and name not in lineage.certificate.names]
+    if lost:
+        return f"it does not name {', '.join(lost)}, which the one before did"
     return ""
 
 

@@ -46,8 +46,8 @@ def render(
         tree[f"upstreams/{stack}.conf"] = _file(
             f"Where the routed services of stack {stack} listen; a release changes this file only.",
             [
-                "# keepalive_timeout is below the 5 s after which Node.js and Uvicorn close idle connections: were they",
-                "# first, a request would meet a closing connection.",
+                "# keepalive_timeout is below the 5 s after which Node.js and Uvicorn close idle connections: were",
+                "# they first, a request would meet a closing connection.",
                 "",
                 *_spaced(blocks),
             ],

@@ -75,9 +75,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _on_linux()
         if options.command == "status":
             return _status(directory)
-        if options.command == "down" and not directory.record.exists():
-            progress.say(f"there is no bed in {directory.path}: nothing to remove")
-            return 0
+        if options.command != "up" and not directory.record.exists():
+            return _no_bed(options.command, directory)
         with directory.locked():
             return _change(options, directory, progress)
     except BedError as error:
@@ -95,11 +94,17 @@ def _on_linux() -> None:
         )
 
 
+def _no_bed(command: str, directory: StateDirectory) -> int:
+    if command == "down":
+        print(f"there is no bed in {directory.path}: nothing to remove")
+        return 0
+    raise BedError(f"There is no bed in {directory.path}.", "Run `bed up` first.")
+
+
 def _status(directory: StateDirectory) -> int:
     state = directory.load()
     if state is None:
-        print(f"there is no bed in {directory.path}")
-        return 1
+        return _no_bed("status", directory)
     text, sound = status.report(directory, state)
     print(text)
     return 0 if sound else 1

@@ -22,7 +22,7 @@ class Daemon:
     log: Path
 
     def pid(self) -> int | None:
-        """The running process: the one in the pid file, or, if that was never written, one with exactly these arguments.
+        """The running process: the pid file's, or, where that was never written, the one with these arguments.
 
         A pid file left by a dead process or taken over by another one does not count.
         """

@@ -42,20 +42,14 @@ def known_hosts_for(known: str, address: str, port: int) -> str:
     return "\n".join([*lines, *repeated]) + "\n"
 
 
-def ansible_inventory(login: Login) -> dict[str, Any]:
-    """Return the inventory of one host, as ansible reads it."""
+def ansible_connection(login: Login) -> dict[str, Any]:
+    """Return the variables that tell ansible how to reach the host."""
     return {
-        "all": {
-            "hosts": {
-                HOST_NAME: {
-                    "ansible_host": login.address,
-                    "ansible_port": login.port,
-                    "ansible_user": login.user,
-                    "ansible_ssh_private_key_file": str(login.key),
-                    "ansible_ssh_common_args": " ".join(login.ssh_options()),
-                }
-            }
-        }
+        "ansible_host": login.address,
+        "ansible_port": login.port,
+        "ansible_user": login.user,
+        "ansible_ssh_private_key_file": str(login.key),
+        "ansible_ssh_common_args": " ".join(login.ssh_options()),
     }
 
 
@@ -80,6 +74,7 @@ class Workspace:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.logs = directory / "logs"
+        self.known_hosts = directory / "known_hosts"
         if directory.exists():
             shutil.rmtree(directory)
         shutil.copytree(PLAYS, directory, ignore=shutil.ignore_patterns("templates", "__pycache__"))
@@ -91,8 +86,14 @@ class Workspace:
 
     def add_inventories(self, distance: str, login: Login) -> None:
         """Write what ansible and pyinfra need to reach the host from this distance."""
-        (self.directory / f"{distance}.yml").write_text(yaml.safe_dump(ansible_inventory(login)), encoding="utf-8")
+        inventory = {"all": {"hosts": {HOST_NAME: ansible_connection(login)}}}
+        (self.directory / f"{distance}.yml").write_text(yaml.safe_dump(inventory), encoding="utf-8")
         (self.directory / f"{distance}.py").write_text(pyinfra_inventory(login), encoding="utf-8")
+
+    def add_known_host(self, address: str, port: int) -> None:
+        """Trust at a local port what is trusted at the address it leads to."""
+        known = self.known_hosts.read_text(encoding="utf-8")
+        self.known_hosts.write_text(known_hosts_for(known, address, port), encoding="utf-8")
 
     def record(self, sample: dict[str, Any]) -> None:
         """Append one sample, so that an interrupted run leaves what it measured."""

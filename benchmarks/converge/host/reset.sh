@@ -29,7 +29,8 @@ rm -rf /srv/bench /etc/bench /opt/bench /etc/systemd/system/bench-{worker.servic
     /etc/composeops /var/lib/composeops /root/.ansible /home/ops/.ansible /tmp/pyinfra-* /root/.pyinfra /home/ops/.pyinfra
 for user in benchrun benchops; do
     if id "$user" > /dev/null 2>&1; then
-        userdel --remove "$user" 2> /dev/null
+        userdel "$user"
+        rm -rf "/home/$user"
     fi
 done
 if getent group bench > /dev/null; then

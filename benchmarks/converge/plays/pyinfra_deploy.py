@@ -30,7 +30,7 @@ for user in variables["bench_users"]:
         groups=user["groups"],
         append=True,
         create_home=True,
-        public_keys=user["authorized_keys"] or None,
+        public_keys=user.get("authorized_keys"),
     )
 for directory in variables["bench_directories"]:
     files.directory(

@@ -100,30 +100,38 @@ class Deployment:
         self._bundles.switch(site, name)
         try:
             self._server.test_live()
+        except ComposeOpsError as error:
+            self._take_back(site, before)
+            raise ComposeOpsError(
+                f"{site}: {error.message}", "What served before still does; correct the cause and run again."
+            ) from error
+        try:
             self._server.reload()
             self._wait_until_served(wanted, lineage.certificate.fingerprint)
         except ComposeOpsError as error:
-            self._put_back(site, before, error)
+            self._take_back(site, before)
+            self._serve_again(site, error)
         self._bundles.prune(site)
 
-    def _put_back(self, site: str, before: str | None, error: ComposeOpsError) -> None:
+    def _take_back(self, site: str, before: str | None) -> None:
         if before is None:
             self._bundles.remove(site)
-            raise ComposeOpsError(
-                f"{site}: {error.message}", "The site had no certificate before; declare it in edge_sites first."
-            ) from error
-        self._bundles.switch(site, before)
-        self._bundles.prune(site)
+        else:
+            self._bundles.switch(site, before)
+            self._bundles.prune(site)
+
+    def _serve_again(self, site: str, error: ComposeOpsError) -> None:
         try:
             self._server.reload()
         except ComposeOpsError as second:
             raise ComposeOpsError(
-                f"{site}: {error.message} The certificate from before is back on disk, but nginx did not take it: "
+                f"{site}: {error.message} What was there before is back on disk, but nginx did not take it: "
                 f"{second.message}",
                 "Look at `systemctl status nginx` and `nginx -t` on the host now.",
             ) from error
         raise ComposeOpsError(
-            f"{site}: {error.message}", "The certificate from before was put back; correct the cause and run again."
+            f"{site}: {error.message}",
+            "What was there before was put back. Is the site declared in edge_sites? Correct the cause and run again.",
         ) from error
 
     def _wait_until_served(self, wanted: WantedCertificate, fingerprint: str) -> None:

@@ -308,9 +308,12 @@ from ansible_collections.composeops.stack.plugins.module_utils.io import files
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import CommandRunner
 from ansible_collections.composeops.stack.plugins.module_utils.release import report
 from ansible_collections.composeops.stack.plugins.module_utils.release.containers import Container, by_service
-from ansible_collections.composeops.stack.plugins.module_utils.release.deployment import Deployment, require_secrets
+from ansible_collections.composeops.stack.plugins.module_utils.release.deployment import (
+    Deployment,
+    DeploymentFailed,
+    require_secrets,
+)
 from ansible_collections.composeops.stack.plugins.module_utils.release.diff import differences
-from ansible_collections.composeops.stack.plugins.module_utils.release.gate import GateFailure
 from ansible_collections.composeops.stack.plugins.module_utils.release.model import (
     HealthPolicy,
     Published,
@@ -509,9 +512,9 @@ def main() -> None:
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     try:
         result = run(module.params, check=module.check_mode)
-    except GateFailure as error:
+    except DeploymentFailed as error:
         states = report.service_states(by_service(error.containers), {}, {})
-        module.fail_json(msg=str(error), services=states, summary=[report.summary(module.params["name"], states)])
+        module.fail_json(msg=str(error), changed=error.changed, summary=[report.summary(module.params["name"], states)])
     except ComposeOpsError as error:
         module.fail_json(msg=str(error))
     if not module._diff:

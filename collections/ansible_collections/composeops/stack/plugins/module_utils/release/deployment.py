@@ -4,39 +4,46 @@
 
 from __future__ import annotations
 
-import glob
-import hashlib
-import hmac
 import json
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from typing import Any
 
 from ansible_collections.composeops.stack.plugins.module_utils.errors import CommandError, ComposeOpsError, InvalidInput
-from ansible_collections.composeops.stack.plugins.module_utils.io import sockets
 from ansible_collections.composeops.stack.plugins.module_utils.io.docker import Docker
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Runner
-from ansible_collections.composeops.stack.plugins.module_utils.release import ports, render, state
+from ansible_collections.composeops.stack.plugins.module_utils.release import fingerprints, render, state
 from ansible_collections.composeops.stack.plugins.module_utils.release.clock import Clock, SystemClock
 from ansible_collections.composeops.stack.plugins.module_utils.release.compose import Compose
 from ansible_collections.composeops.stack.plugins.module_utils.release.containers import Container, parse
 from ansible_collections.composeops.stack.plugins.module_utils.release.gate import Gate
-from ansible_collections.composeops.stack.plugins.module_utils.release.images import Image, Images
+from ansible_collections.composeops.stack.plugins.module_utils.release.images import Images
 from ansible_collections.composeops.stack.plugins.module_utils.release.masking import mask
 from ansible_collections.composeops.stack.plugins.module_utils.release.model import Service, StackRequest
 from ansible_collections.composeops.stack.plugins.module_utils.release.plan import Plan, Step, make_plan
 from ansible_collections.composeops.stack.plugins.module_utils.release.project import ProjectDirectory, ProjectFiles
-from ansible_collections.composeops.stack.plugins.module_utils.release.render import Rendering
+from ansible_collections.composeops.stack.plugins.module_utils.release.renderer import Renderer
 from ansible_collections.composeops.stack.plugins.module_utils.release.state import Endpoint, StackState
 from ansible_collections.composeops.stack.plugins.module_utils.secrets import store
 
-RENDERING = 1
-"""Raised whenever ``render`` gives something else for the same input, so that hosts notice after an upgrade."""
 START_ALLOWANCE = 300.0
-"""Seconds for compose to stop the old containers of a wave and create the new ones."""
+"""Seconds for compose to stop the old containers of a wave and create the new ones, beside their health."""
+
+
+class DeploymentFailed(ComposeOpsError):
+    """A deployment that did not pass, after the release before was put back where there was one."""
+
+    def __init__(self, cause: ComposeOpsError, left: str, *, changed: bool, containers: Sequence[Container]) -> None:
+        remedy = " ".join(part for part in (cause.remedy, left, "Correct the cause and deploy again.") if part)
+        super().__init__(cause.message, remedy)
+        self.changed = changed
+        """Whether anything on the host is not as it was, containers that were put back included."""
+        self.containers = tuple(containers)
+        """What was left."""
+
+    def __str__(self) -> str:
+        # The message ends with the lines of a log; what to do is not one of them.
+        return f"{self.message}\n{self.remedy}"
 
 
 @dataclass(frozen=True)
@@ -136,14 +143,16 @@ class Deployment:
 
     def target(self, observed: Observation) -> Target:
         """Return what is to be there; where nothing was asked anew and nobody touched the files, what was rendered."""
-        inputs = self._inputs()
+        inputs = fingerprints.of_inputs(self._key, self.request, self._values)
         record, disk = observed.record, observed.disk
-        if record and disk and record.inputs == inputs and record.revision == self._revision(disk):
+        same = record and disk and (record.inputs, record.revision) == (inputs, fingerprints.of_files(self._key, disk))
+        if record and disk and same:
             services = render.services_of(json.loads(disk.compose))
             return Target(services, record.endpoints, disk, inputs, record.revision)
-        rendering = self._render(observed)
-        files = ProjectFiles(rendering.text, self._environment(rendering), self.request.files)
-        return Target(rendering.services, rendering.endpoints, files, inputs, self._revision(files), rendering.notes)
+        renderer = Renderer(self.request, self._compose, secrets=self._values, key=self._key, root=self._root)
+        rendering, files = renderer.render(record, observed.containers)
+        revision = fingerprints.of_files(self._key, files)
+        return Target(rendering.services, rendering.endpoints, files, inputs, revision, rendering.notes)
 
     def plan(self, observed: Observation, target: Target) -> Plan:
         """Return what a deployment does."""
@@ -151,7 +160,7 @@ class Deployment:
         return make_plan(
             target.services,
             observed.containers,
-            images={reference: image.identifier for reference, image in self._present(target).items()},
+            images=self._image_ids(target.services),
             always_pull=self.request.pull == "always",
             writes=target.files.changed_from(observed.disk),
             record=not target.recorded_in(record),
@@ -168,14 +177,17 @@ class Deployment:
         try:
             containers = self._take(plan.steps(), observed, target)
         except ComposeOpsError as error:
-            raise self._undone(error, observed, target) from error
-        digests = self._digests(target)
-        if plan.changes:
-            self._record(target, digests)
+            left = self._put_back(observed, target)
+            raise DeploymentFailed(error, left, changed=plan.changes, containers=self._what_runs()) from error
+        if observed.record and not plan.changes:
+            return Outcome(plan, tuple(containers), observed.record.images)
+        digests = self._digests(target.services)
+        self._record(target, digests)
         return Outcome(plan, tuple(containers), digests)
 
     def _take(self, steps: Sequence[Step], observed: Observation, target: Target) -> list[Container]:
         containers = list(observed.containers)
+        acted = False
         for step in steps:
             if step.kind == "write":
                 self.project.keep_previous(observed.disk if observed.record else None)
@@ -185,7 +197,9 @@ class Deployment:
             elif step.kind == "start":
                 self._start(step.subjects, target.services)
             elif step.kind == "wait":
-                containers = self._gate.wait(target.services, step.conditions or {}, observed.containers)
+                seen = None if acted else observed.containers
+                containers = self._gate.wait(target.services, step.conditions or {}, observed.containers, seen)
+            acted = acted or step.kind != "wait"
         return containers
 
     def _start(self, names: Sequence[str], services: Sequence[Service]) -> None:
@@ -198,25 +212,31 @@ class Deployment:
     def _remove(self, containers: Sequence[Container]) -> None:
         self._docker.remove([container.identifier for container in containers], START_ALLOWANCE)
 
-    def _undone(self, error: ComposeOpsError, observed: Observation, target: Target) -> ComposeOpsError:
-        """Put the release before back where there is one, and return the error with what came of that."""
+    def _what_runs(self) -> list[Container]:
+        """Return the containers for a report; none where the engine itself is what failed."""
+        try:
+            return self._gate.containers()
+        except ComposeOpsError:
+            return []
+
+    def _put_back(self, observed: Observation, target: Target) -> str:
+        """Put the release before back where there is one, and return what is there now."""
         previous = self.project.read_previous()
         if observed.record is None:
-            return _with_remedy(error, "It is the first release: what was started is left there to be looked at.")
+            return "It is the first release: what was started is left there to be looked at."
         if previous is None:
-            return _with_remedy(error, "What runs is what is declared, so there was nothing to put back.")
+            return "The declared release is the one that was deployed before: there was nothing to put back."
         try:
             services = render.services_of(json.loads(previous.compose))
             self.project.write(previous, [file.path for file in target.files.files])
-            containers = parse(self._docker.containers(self.request.name))
-            images = {reference: image.identifier for reference, image in self._present_of(services).items()}
-            plan = make_plan(services, containers, images=images)
+            containers = self._gate.containers()
+            plan = make_plan(services, containers, images=self._image_ids(services))
             before = Target(services, observed.record.endpoints, previous, "", "")
             self._take(plan.steps(), replace(observed, containers=tuple(containers)), before)
-        except ComposeOpsError as second:
-            return _with_remedy(error, f"Putting the release before back failed too, only its files are back: {second}")
+        except ComposeOpsError as error:
+            return f"Putting the release before back failed too, only its files are back: {error}"
         self.project.forget_previous()
-        return _with_remedy(error, "The release before was put back, and all its services are ready.")
+        return "The release before was put back, and all its services are ready."
 
     def _record(self, target: Target, digests: Mapping[str, str]) -> None:
         record = StackState(
@@ -225,6 +245,7 @@ class Deployment:
             revision=target.revision,
             applied_at=datetime.fromtimestamp(self._clock.now(), timezone.utc).isoformat(timespec="seconds"),
             endpoints=target.endpoints,
+            services={service.name: service.image for service in target.services},
             images=dict(digests),
             inputs=target.inputs,
             files=tuple(file.path for file in target.files.files),
@@ -232,82 +253,13 @@ class Deployment:
         state.write_state(record, self._root)
         self.project.forget_previous()
 
-    def _digests(self, target: Target) -> dict[str, str]:
-        present = self._present(target)
-        return {service.name: present[service.image].digest for service in target.services if service.image in present}
+    def _digests(self, services: Sequence[Service]) -> dict[str, str]:
+        present = self._images.present(service.image for service in services)
+        return {service.name: present[service.image].digest for service in services if service.image in present}
 
-    def _present(self, target: Target) -> dict[str, Image]:
-        return self._present_of(target.services)
-
-    def _present_of(self, services: Sequence[Service]) -> dict[str, Image]:
-        return self._images.present(service.image for service in services)
-
-    def _render(self, observed: Observation) -> Rendering:
-        request = self.request
-        environment = {**request.environment, **render.marks(request.secrets)}
-        with tempfile.TemporaryDirectory(prefix="composeops-") as aside:
-            ProjectDirectory(aside).write(ProjectFiles("{}", "", request.files))
-            canonical = self._compose.canonical(request.compose, request.source, aside, environment)
-            endpoints = self._allocate(observed, render.replicas(canonical))
-            rendering = render.render(canonical, request, endpoints, self._fingerprint)
-            ProjectDirectory(aside).write(ProjectFiles(rendering.text, self._environment(rendering), request.files))
-            self._compose.validate(aside)
-        return rendering
-
-    def _allocate(self, observed: Observation, replicas: Mapping[str, int]) -> list[Endpoint]:
-        own = {
-            Endpoint(container.service, port.port, port.address, port.host_port)
-            for container in observed.containers
-            for port in container.ports
-            if port.address == ports.LOOPBACK
-        }
-        others = {
-            endpoint.host_port
-            for path in glob.glob(os.path.join(self._root, "*", "state.json"))
-            if os.path.basename(os.path.dirname(path)) != self.request.name
-            for endpoint in state.endpoints(os.path.basename(os.path.dirname(path)), root=self._root)
-        }
-        held = {port.host_port for container in observed.containers for port in container.ports}
-        listening = {listener.port for listener in sockets.listening()} - held
-        declared = {published.host_port for published in self.request.published}
-        return ports.allocate(
-            self.request.routed,
-            base=self.request.port_base,
-            replicas=replicas,
-            existing=observed.record.endpoints if observed.record else own,
-            taken=others | listening | declared,
-        )
-
-    def _environment(self, rendering: Rendering) -> str:
-        values = dict(self.request.environment)
-        values.update({name: self._values.get(name, "") for name in rendering.secrets})
-        return render.environment_file(values)
-
-    def _fingerprint(self, name: str) -> str:
-        return store.fingerprint(self._key, self._values.get(name, ""))
-
-    def _inputs(self) -> str:
-        """Return the fingerprint of everything that the rendering is made from."""
-        request = self.request
-        material: list[Any] = [
-            RENDERING,
-            request.compose,
-            [[file.path, hashlib.sha256(file.content).hexdigest(), file.executable] for file in request.files],
-            sorted(request.environment.items()),
-            [[name, self._values.get(name)] for name in sorted(request.secrets)],
-            [[route.service, route.port] for route in request.routed],
-            [asdict(published) for published in request.published],
-            request.port_base,
-        ]
-        return self._digest(json.dumps(material).encode())
-
-    def _revision(self, files: ProjectFiles) -> str:
-        """Return the name of a release: the fingerprint of the files it consists of."""
-        material = [[path, hashlib.sha256(content).hexdigest(), mode] for path, (content, mode) in files.entries()]
-        return self._digest(json.dumps(sorted(material)).encode())[:16]
-
-    def _digest(self, material: bytes) -> str:
-        return hmac.new(self._key, material, hashlib.sha256).hexdigest()
+    def _image_ids(self, services: Sequence[Service]) -> dict[str, str]:
+        present = self._images.present(service.image for service in services)
+        return {reference: image.identifier for reference, image in present.items()}
 
     def missing_secrets(self) -> list[str]:
         """Return which listed secrets the host does not have."""
@@ -323,11 +275,6 @@ def require_secrets(deployment: Deployment) -> None:
             f"Stack {name}: the secrets {', '.join(missing)} are not on this host ({store.path(name)}).",
             "The module composeops.stack.secrets puts them there; the role `stack` calls it first.",
         )
-
-
-def _with_remedy(error: ComposeOpsError, what_is_there_now: str) -> ComposeOpsError:
-    error.remedy = f"{error.remedy} {what_is_there_now} Correct the cause and deploy again.".strip()
-    return error
 
 
 def _masked(error: CommandError, secrets: Sequence[str]) -> CommandError:

@@ -66,17 +66,23 @@ class Gate:
         self._clock = clock
 
     def wait(
-        self, services: Sequence[Service], conditions: Mapping[str, Wanted], before: Sequence[Container]
+        self,
+        services: Sequence[Service],
+        conditions: Mapping[str, Wanted],
+        before: Sequence[Container],
+        seen: Sequence[Container] | None = None,
     ) -> list[Container]:
         """Wait until every service fulfils its condition and return the containers; raise ``GateFailure`` otherwise.
 
         ``before`` are the containers that were there before this deployment: their past restarts do not count.
+        ``seen`` are the containers where they were looked at just now.
         """
         started = self._clock.elapsed()
         restarts = {container.identifier: container.restart_count for container in before}
         wanted = [service for service in services if service.name in conditions]
         while True:
-            containers = self.containers()
+            containers = self.containers() if seen is None else list(seen)
+            seen = None
             waited = self._clock.elapsed() - started
             verdicts = self._judge(wanted, conditions, containers, Moment(self._clock.now(), waited, restarts))
             failed = [verdict for verdict in verdicts if verdict.status == "failed"]
@@ -105,12 +111,6 @@ class Gate:
         broken = [verdict for verdict in verdicts if verdict.status == "failed"]
         return self._failure(broken, containers) if broken else None
 
-    def log(self, containers: Sequence[Container], lines: int) -> str:
-        """Return the last lines that the containers wrote, without secrets."""
-        parts = [self._docker.logs(container.identifier, lines) for container in containers]
-        text = mask("\n".join(part for part in parts if part), self._secrets)
-        return "\n".join(text.splitlines()[-lines:])
-
     def _judge(
         self,
         services: Sequence[Service],
@@ -127,8 +127,17 @@ class Gate:
             FailedService(
                 verdict.service,
                 mask(verdict.why, self._secrets),
-                self.log(grouped.get(verdict.service, []), self._log_lines),
+                "\n".join(self._last_lines(grouped.get(verdict.service, []))),
             )
             for verdict in verdicts
         ]
         return GateFailure(self._stack, failed, containers)
+
+    def _last_lines(self, containers: Sequence[Container]) -> list[str]:
+        return last_lines(self._docker, containers, self._log_lines, self._secrets)
+
+
+def last_lines(docker: Docker, containers: Sequence[Container], lines: int, secrets: Iterable[str]) -> list[str]:
+    """Return the last lines that the containers of a service wrote, one after the other, without secrets."""
+    logs = [docker.logs(container.identifier, lines) for container in containers]
+    return mask("\n".join(log for log in logs if log), secrets).splitlines()[-lines:]

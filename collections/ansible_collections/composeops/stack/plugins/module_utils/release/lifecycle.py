@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError, InvalidInput
@@ -36,14 +36,18 @@ class Removal:
 
 def chosen(stack: str, containers: Sequence[Container], services: Sequence[str]) -> list[Container]:
     """Return the containers of the named services, or all; raise where a name has none."""
-    known = sorted({container.service for container in containers})
+    require_known(stack, {container.service for container in containers}, services)
+    return [container for container in containers if not services or container.service in services]
+
+
+def require_known(stack: str, known: Collection[str], services: Sequence[str]) -> None:
+    """Raise where one of ``services`` is none of the stack's."""
     for name in services:
         if name not in known:
             raise InvalidInput(
-                f"Stack {stack} has no containers of a service {name!r}.",
-                f"It has containers of {', '.join(known) or 'no service: deploy it first (playbooks/deploy.yml)'}.",
+                f"Stack {stack} has no service {name!r} on this host.",
+                f"It has {', '.join(sorted(known)) or 'none: deploy it first (playbooks/deploy.yml)'}.",
             )
-    return [container for container in containers if not services or container.service in services]
 
 
 def to_stop(containers: Sequence[Container]) -> list[str]:

@@ -7,15 +7,16 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ansible_collections.composeops.stack.plugins.module_utils.errors import CommandError, InvalidInput
 from ansible_collections.composeops.stack.plugins.module_utils.io.docker import Docker
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Runner
-from ansible_collections.composeops.stack.plugins.module_utils.release import lifecycle, render, state
+from ansible_collections.composeops.stack.plugins.module_utils.release import lifecycle, render, report, state
 from ansible_collections.composeops.stack.plugins.module_utils.release.clock import Clock, SystemClock
 from ansible_collections.composeops.stack.plugins.module_utils.release.compose import Compose
-from ansible_collections.composeops.stack.plugins.module_utils.release.containers import Container, parse
-from ansible_collections.composeops.stack.plugins.module_utils.release.gate import Gate
+from ansible_collections.composeops.stack.plugins.module_utils.release.containers import Container, by_service, parse
+from ansible_collections.composeops.stack.plugins.module_utils.release.gate import Gate, last_lines
 from ansible_collections.composeops.stack.plugins.module_utils.release.health import Wanted
 from ansible_collections.composeops.stack.plugins.module_utils.release.model import HealthPolicy
 from ansible_collections.composeops.stack.plugins.module_utils.release.project import ProjectDirectory
@@ -33,6 +34,14 @@ class Result:
     @property
     def changed(self) -> bool:
         return bool(self.plan)
+
+
+@dataclass(frozen=True)
+class Status:
+    """How a stack is."""
+
+    record: state.StackState | None
+    services: tuple[dict[str, Any], ...]
 
 
 class Operations:
@@ -63,6 +72,20 @@ class Operations:
             if self._docker.available():
                 raise
             return []
+
+    def status(self, services: Sequence[str]) -> Status:
+        """Return how the named services are, or all that were deployed or have containers."""
+        record = state.read_state(self._stack, self._root)
+        containers = by_service(self.containers())
+        declared = dict(record.services) if record else {}
+        lifecycle.require_known(self._stack, {*declared, *containers}, services)
+        states = report.service_states(containers, declared, record.images if record else {})
+        return Status(record, tuple(entry for entry in states if not services or entry["name"] in services))
+
+    def logs(self, services: Sequence[str], lines: int) -> dict[str, list[str]]:
+        """Return the last lines of the named services, or all, without secrets."""
+        grouped = by_service(lifecycle.chosen(self._stack, self.containers(), services))
+        return {name: last_lines(self._docker, found, lines, self._secrets) for name, found in grouped.items()}
 
     def stop(self, services: Sequence[str], *, check: bool) -> Result:
         """Stop the named services, or all."""

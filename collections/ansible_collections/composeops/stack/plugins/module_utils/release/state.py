@@ -39,8 +39,10 @@ class StackState:
     revision: str
     applied_at: str
     endpoints: tuple[Endpoint, ...] = ()
+    services: Mapping[str, str] = field(default_factory=dict)
+    """Service to the reference of its image."""
     images: Mapping[str, str] = field(default_factory=dict)
-    """Service to image digest, or image id where the image has no digest."""
+    """Service to the digest of its image, or its id where the image never was in a registry."""
     inputs: str = ""
     """Fingerprint of everything the deployment was made from."""
     files: tuple[str, ...] = ()
@@ -101,6 +103,7 @@ def _parse(content: Any) -> StackState:
         revision=content["revision"],
         applied_at=content["applied_at"],
         endpoints=tuple(Endpoint(**endpoint) for endpoint in content["endpoints"]),
+        services=dict(content["services"]),
         images=dict(content["images"]),
         inputs=content["inputs"],
         files=tuple(content["files"]),

@@ -1,0 +1,81 @@
+# Copyright: ComposeOps contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Renders a stack on its host, aside, with the host's own compose, ports and secrets; nothing is changed by it."""
+
+from __future__ import annotations
+
+import glob
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+
+from ansible_collections.composeops.stack.plugins.module_utils.io import sockets
+from ansible_collections.composeops.stack.plugins.module_utils.release import ports, render, state
+from ansible_collections.composeops.stack.plugins.module_utils.release.compose import Compose
+from ansible_collections.composeops.stack.plugins.module_utils.release.containers import Container
+from ansible_collections.composeops.stack.plugins.module_utils.release.model import StackRequest
+from ansible_collections.composeops.stack.plugins.module_utils.release.project import ProjectDirectory, ProjectFiles
+from ansible_collections.composeops.stack.plugins.module_utils.release.render import Rendering
+from ansible_collections.composeops.stack.plugins.module_utils.release.state import Endpoint, StackState
+from ansible_collections.composeops.stack.plugins.module_utils.secrets import store
+
+
+class Renderer:
+    """Renders one request with the values and the fingerprint key of this host."""
+
+    def __init__(
+        self, request: StackRequest, compose: Compose, *, secrets: Mapping[str, str], key: bytes, root: str
+    ) -> None:
+        self._request = request
+        self._compose = compose
+        self._secrets = secrets
+        self._key = key
+        self._root = root
+
+    def render(self, record: StackState | None, containers: Sequence[Container]) -> tuple[Rendering, ProjectFiles]:
+        """Return the stack as it is to run here, checked by compose, and the files it consists of."""
+        request = self._request
+        environment = {**request.environment, **render.marks(request.secrets)}
+        with tempfile.TemporaryDirectory(prefix="composeops-") as path:
+            aside = ProjectDirectory(path)
+            aside.write(ProjectFiles("{}", "", request.files))
+            canonical = self._compose.canonical(request.compose, request.source, path, environment)
+            endpoints = self._endpoints(record, containers, render.replicas(canonical))
+            rendering = render.render(canonical, request, endpoints, self._fingerprint)
+            files = ProjectFiles(rendering.text, self._environment_file(rendering), request.files)
+            aside.write(files)
+            self._compose.validate(path)
+        return rendering, files
+
+    def _endpoints(
+        self, record: StackState | None, containers: Sequence[Container], replicas: Mapping[str, int]
+    ) -> list[Endpoint]:
+        # A first deployment that was killed left containers and no record: their ports are the ones to keep.
+        own = [
+            Endpoint(container.service, port.port, port.address, port.host_port)
+            for container in containers
+            for port in container.ports
+            if port.address == ports.LOOPBACK
+        ]
+        held = {port.host_port for container in containers for port in container.ports}
+        listening = {listener.port for listener in sockets.listening()} - held
+        return ports.allocate(
+            self._request.routed,
+            base=self._request.port_base,
+            replicas=replicas,
+            existing=record.endpoints if record else own,
+            taken=listening | self._of_other_stacks() | {entry.host_port for entry in self._request.published},
+        )
+
+    def _of_other_stacks(self) -> set[int]:
+        """Return the ports of other stacks, which are theirs also while these are stopped."""
+        paths = glob.glob(state.path("*", self._root))
+        names = {os.path.basename(os.path.dirname(path)) for path in paths} - {self._request.name}
+        return {endpoint.host_port for name in names for endpoint in state.endpoints(name, root=self._root)}
+
+    def _environment_file(self, rendering: Rendering) -> str:
+        secrets = {name: self._secrets.get(name, "") for name in rendering.secrets}
+        return render.environment_file({**self._request.environment, **secrets})
+
+    def _fingerprint(self, name: str) -> str:
+        return store.fingerprint(self._key, self._secrets.get(name, ""))

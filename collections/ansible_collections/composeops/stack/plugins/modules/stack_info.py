@@ -1,0 +1,199 @@
+# Copyright: ComposeOps contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Reports the services of a stack, and what they wrote last."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: stack_info
+short_description: Report the services of a stack, and what they wrote last
+version_added: 0.1.0
+description:
+  - Returns state, health, image and ports of each service, where the edge reaches the routed ones, and which release
+    was deployed when.
+  - Returns the last log lines of chosen services if asked. Known secrets of the stack are masked in them.
+  - A stack that was never deployed, and a host without an engine, are answers and no failures.
+options:
+  name:
+    description: Name of the stack.
+    type: str
+    required: true
+  services:
+    description: Report only these services; all when empty.
+    type: list
+    elements: str
+    default: []
+  log_lines:
+    description: How many of the last log lines of each service to return; none with V(0).
+    type: int
+    default: 0
+attributes:
+  check_mode:
+    description: Can run in check mode and return changed status prediction without modifying the target.
+    support: full
+  diff_mode:
+    description: Changes nothing, so there is nothing to show.
+    support: full
+author:
+  - ComposeOps (@composeops)
+"""
+
+EXAMPLES = r"""
+- name: See how the shop is
+  composeops.stack.stack_info:
+    name: shop
+
+- name: See what the web service wrote last
+  composeops.stack.stack_info:
+    name: shop
+    services: [web]
+    log_lines: 100
+"""
+
+RETURN = r"""
+deployed:
+  description: Whether a deployment of the stack has passed its health gate on this host.
+  returned: success
+  type: bool
+  sample: true
+stopped:
+  description: Whether an operator stopped the stack deliberately.
+  returned: success
+  type: bool
+  sample: false
+revision:
+  description: Name of the deployed release; empty before the first one.
+  returned: success
+  type: str
+  sample: 5f2b8c0de1a94b73
+applied_at:
+  description: When it was deployed; empty before the first one.
+  returned: success
+  type: str
+  sample: "2026-05-01T12:00:00+00:00"
+services:
+  description: State of each service that was deployed or has containers.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Name of the service.
+      type: str
+      returned: success
+    image:
+      description: Reference of its image.
+      type: str
+      returned: success
+    image_id:
+      description: Id of the image its containers run.
+      type: str
+      returned: success
+    digest:
+      description: Digest of the deployed image in its registry, or its id where it has none.
+      type: str
+      returned: success
+    state:
+      description: State of its containers, V(absent) where there are none.
+      type: str
+      returned: success
+    health:
+      description: Health of its containers; empty without a health check.
+      type: str
+      returned: success
+    restarts:
+      description: How often the engine restarted its containers.
+      type: int
+      returned: success
+    containers:
+      description: Names of its containers.
+      type: list
+      elements: str
+      returned: success
+    ports:
+      description: Its published ports.
+      type: list
+      elements: str
+      returned: success
+  sample:
+    - {name: web, image: "shop/web:1.0.0", image_id: "sha256:60c9", digest: "sha256:1f2e", state: running,
+       health: healthy, restarts: 0, containers: [shop-web-1], ports: ["127.0.0.1:21000->8080/tcp"]}
+endpoints:
+  description: Where this host reaches the routed services.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{"service": "web", "port": 8080, "address": "127.0.0.1", "host_port": 21000}]
+logs:
+  description: The last lines of each service, oldest first.
+  returned: with O(log_lines) above 0
+  type: list
+  elements: dict
+  contains:
+    service:
+      description: Name of the service.
+      type: str
+      returned: success
+    lines:
+      description: Its lines.
+      type: list
+      elements: str
+      returned: success
+  sample: [{"service": "web", "lines": ["listening on 8080"]}]
+summary:
+  description: Table for the end of the play.
+  returned: success
+  type: list
+  elements: dict
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
+from ansible_collections.composeops.stack.plugins.module_utils.io.runner import CommandRunner
+from ansible_collections.composeops.stack.plugins.module_utils.release import report
+from ansible_collections.composeops.stack.plugins.module_utils.release.operations import Operations
+
+
+def argument_spec() -> dict[str, Any]:
+    return {
+        "name": {"type": "str", "required": True},
+        "services": {"type": "list", "elements": "str", "default": []},
+        "log_lines": {"type": "int", "default": 0},
+    }
+
+
+def run(params: Mapping[str, Any]) -> dict[str, Any]:
+    operations = Operations(params["name"], CommandRunner())
+    status = operations.status(params["services"])
+    record = status.record
+    result: dict[str, Any] = {
+        "changed": False,
+        "deployed": record is not None,
+        "stopped": bool(record and record.stopped),
+        "revision": record.revision if record else "",
+        "applied_at": record.applied_at if record else "",
+        "services": list(status.services),
+        "endpoints": [asdict(endpoint) for endpoint in record.endpoints] if record else [],
+        "summary": [report.summary(params["name"], status.services)],
+    }
+    if params["log_lines"] > 0:
+        logs = operations.logs(params["services"], params["log_lines"])
+        result["logs"] = [{"service": service, "lines": lines} for service, lines in logs.items()]
+    return result
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    try:
+        result = run(module.params)
+    except ComposeOpsError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

@@ -25,7 +25,7 @@ description:
   - Prints, below a task, the sentences its module returned as C(plan), that is what it did or, in check mode, would do.
   - Prints a line every few seconds while a task takes long, so that a log without a terminal shows life too.
   - Prints, after the recap, the tables that modules returned as C(summary). The last table of each title and host
-    counts, in the order in which they came.
+    counts, in the order in which they came; one with C(last) set comes behind the others.
   - Shows only what Ansible gives to every callback. A result under C(no_log) has nothing to show.
 requirements:
   - enable it with C(callbacks_enabled = composeops.stack.summary) in C(ansible.cfg)
@@ -95,7 +95,7 @@ class Summaries:
     """The last table of each title and host, in the order in which those came."""
 
     def __init__(self) -> None:
-        self._tables: dict[tuple[str, str], tuple[list[str], list[list[str]]]] = {}
+        self._tables: dict[tuple[str, str], dict[str, Any]] = {}
 
     def add(self, host: str, summary: object) -> None:
         """Take the tables of a module's result; what has not their shape is not ours to show."""
@@ -103,15 +103,16 @@ class Summaries:
             if isinstance(entry, dict) and {"title", "columns", "rows"} <= set(entry):
                 key = (str(entry["title"]), host)
                 self._tables.pop(key, None)
-                self._tables[key] = (entry["columns"], entry["rows"])
+                self._tables[key] = entry
 
     def lines(self) -> list[str]:
         """Return every table as text; the host is named where there is more than one."""
         several = len({host for _title, host in self._tables}) > 1
         result: list[str] = []
-        for (title, host), (columns, rows) in self._tables.items():
+        for (title, host), entry in sorted(self._tables.items(), key=lambda item: bool(item[1].get("last"))):
             result += [f"{title} ({host})" if several else title, ""]
-            result += [f"  {line}" for line in table(columns, rows)] if rows else ["  none"]
+            rows = entry["rows"]
+            result += [f"  {line}" for line in table(entry["columns"], rows)] if rows else ["  none"]
             result.append("")
         return result
 

@@ -14,8 +14,8 @@ description:
     next step.
   - A check says what is asked and what must be answered. It is carried out where the module runs, usually on the host
     itself, and from the controller with C(delegate_to).
-  - Nothing is changed. Passwords are read on the host, from the stack's secrets, and handed to clients over standard
-    input.
+  - Nothing that is checked is changed. Passwords are read on the host, from the stack's secrets, and handed to clients
+    over standard input.
 options:
   checks:
     description: The checks. Every option below belongs to the types it names.
@@ -143,6 +143,11 @@ options:
     description: Certificates of authorities that are trusted beside the system's, as PEM text.
     type: str
     default: ""
+  save_as:
+    description:
+      - File on the host that the checks are kept in, readable by root alone. C(composeops check) carries out those of
+        V(/etc/composeops/checks.json) without Ansible.
+    type: path
   title:
     description: Title of the table of results.
     type: str
@@ -168,8 +173,8 @@ attributes:
     details: Nothing is probed in check mode, because what the checks are about may not be there yet.
   diff_mode:
     description: Will return details on what has changed.
-    support: none
-    details: Nothing is ever changed.
+    support: full
+    details: Shows what changes in the file of O(save_as).
 author:
   - ComposeOps (@composeops)
 """
@@ -266,8 +271,8 @@ listening:
   elements: int
   sample: [22, 80, 443]
 plan:
-  description: What would be checked, in check mode.
-  returned: in check mode
+  description: What is written, and in check mode what would be checked.
+  returned: success
   type: list
   elements: str
   sample: ["check app (http https://app.example.com/)"]
@@ -279,17 +284,22 @@ summary:
   sample: []
 """
 
+import os
+import stat
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.composeops.stack.plugins.module_utils.checks import report
-from ansible_collections.composeops.stack.plugins.module_utils.checks.declaration import parse
+from ansible_collections.composeops.stack.plugins.module_utils.checks.declaration import parse, serialise
 from ansible_collections.composeops.stack.plugins.module_utils.checks.host import LocalHost
 from ansible_collections.composeops.stack.plugins.module_utils.checks.model import CHECKS
 from ansible_collections.composeops.stack.plugins.module_utils.checks.probes import Prober
 from ansible_collections.composeops.stack.plugins.module_utils.checks.run import run_checks
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
+from ansible_collections.composeops.stack.plugins.module_utils.io import files
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import CommandRunner
+
+MODE = 0o600
 
 EXPECT_SPEC: dict[str, Any] = {
     "status": {"type": "list", "elements": "int"},
@@ -332,6 +342,7 @@ CHECK_SPEC: dict[str, Any] = {
 ARGUMENT_SPEC: dict[str, Any] = {
     "checks": {"type": "list", "elements": "dict", "required": True, "options": CHECK_SPEC},
     "ca": {"type": "str", "default": ""},
+    "save_as": {"type": "path"},
     "title": {"type": "str", "default": "Checks"},
     "next_steps": {
         "type": "list",
@@ -346,14 +357,32 @@ def run(params: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
     """Carry the checks out, or say which would be."""
     checks = parse(params["checks"])
     host = LocalHost(CommandRunner())
-    result: dict[str, Any] = {"changed": False, "checks": [], "summary": [], "listening": host.listening()}
+    result = {"changed": False, "plan": [], "diff": [], **keep(params, check_mode=check_mode)}
+    result.update(checks=[], summary=[], listening=host.listening())
     if check_mode:
-        return {**result, "plan": [f"check {check.name} ({check.type} {check.target})" for check in checks]}
+        result["plan"] += [f"check {check.name} ({check.type} {check.target})" for check in checks]
+        return result
     results = run_checks(checks, Prober(host, params["ca"]).probe)
     result["checks"] = report.records(results)
     result["summary"] = report.tables(params["title"], results, params["next_steps"])
     failure = report.failure(results)
     return {**result, "failed": True, "msg": failure} if failure else result
+
+
+def keep(params: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
+    """Keep the declaration on the host where that is asked for; return what changed."""
+    path = params["save_as"]
+    if not path:
+        return {}
+    given = [{name: value for name, value in check.items() if value is not None} for check in params["checks"]]
+    before, after = files.read_text(path), serialise(given, params["ca"])
+    if before == after and stat.S_IMODE(os.stat(path).st_mode) == MODE:
+        return {}
+    if not check_mode:
+        os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+        files.write_atomically(path, after.encode(), mode=MODE, uid=os.geteuid(), gid=os.getegid())
+    changes = {"before_header": path, "after_header": path, "before": before or "", "after": after}
+    return {"changed": True, "plan": [f"write {path}"], "diff": [changes] if before != after else []}
 
 
 def main() -> None:
@@ -362,6 +391,8 @@ def main() -> None:
         result = run(module.params, check_mode=module.check_mode)
     except ComposeOpsError as error:
         module.fail_json(msg=str(error))
+    if not module._diff:
+        del result["diff"]
     if result.get("failed"):
         module.fail_json(**result)
     module.exit_json(**result)

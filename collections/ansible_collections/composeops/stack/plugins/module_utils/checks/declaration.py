@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -42,6 +43,11 @@ def parse(declared: Sequence[Mapping[str, Any]]) -> tuple[Check, ...]:
     if wrong:
         raise InvalidInput(f"The declared checks are wrong: {'; '.join(wrong)}", "Correct verify_checks.")
     return tuple(checks)
+
+
+def serialise(declared: Sequence[Mapping[str, Any]], ca: str) -> str:
+    """Return the text of the file that `composeops check` reads."""
+    return json.dumps({"checks": list(declared), "ca": ca}, indent=2, sort_keys=True) + "\n"
 
 
 def _check(raw: Mapping[str, Any]) -> Check:

@@ -42,12 +42,12 @@ def urls(results: Sequence[Result]) -> list[list[str]]:
 
 def tables(title: str, results: Sequence[Result], next_steps: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:
     """Return the tables for the end of a play; what to try next only after a good end."""
-    shown = [{"title": title, "columns": list(COLUMNS), "rows": rows(results)}]
+    shown: list[dict[str, Any]] = [{"title": title, "columns": list(COLUMNS), "rows": rows(results)}]
     if urls(results):
         shown.append({"title": "Web addresses", "columns": ["URL", "Status", "Certificate"], "rows": urls(results)})
     if next_steps and all(result.ok for result in results):
         steps = [[step["purpose"], step["command"]] for step in next_steps]
-        shown.append({"title": "What to try next", "columns": ["To", "Run"], "rows": steps})
+        shown.append({"title": "What to try next", "columns": ["To", "Run"], "rows": steps, "last": True})
     return shown
 
 

@@ -72,6 +72,13 @@ def test_last_table_of_a_title_counts_and_comes_last() -> None:
     ]
 
 
+def test_table_that_is_to_come_last_does() -> None:
+    summaries = Summaries()
+    summaries.add("web", [{**entry("Next", ["a"]), "last": True}])
+    summaries.add("web", [entry("Services", ["b"])])
+    assert [line for line in summaries.lines() if line and not line.startswith(" ")] == ["Services", "Next"]
+
+
 def test_hosts_are_named_where_there_are_several() -> None:
     summaries = Summaries()
     summaries.add("one", [entry("Services", ["a"])])

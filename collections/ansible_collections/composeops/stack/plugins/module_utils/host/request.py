@@ -25,7 +25,9 @@ from ansible_collections.composeops.stack.plugins.module_utils.host.model import
 PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+")
 ACCOUNT = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 MODE = re.compile(r"[0-7]{4}")
-UNIT = re.compile(r"[A-Za-z0-9:_.\\@-]+\.(service|socket|timer|target|path|mount|automount|swap|slice)")
+UNIT = re.compile(
+    r"[A-Za-z0-9:_.\\@][A-Za-z0-9:_.\\@-]*\.(service|socket|timer|target|path|mount|automount|swap|slice)"
+)
 KERNEL_PARAMETER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]*")
 HOSTNAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
 SSH_KEY = re.compile(r"(?:^|\s)(?:ssh|sk-ssh|ecdsa|sk-ecdsa)-\S+\s+[A-Za-z0-9+/]{16,}={0,3}(?:\s|$)")

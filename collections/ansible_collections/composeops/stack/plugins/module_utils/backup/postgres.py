@@ -36,6 +36,16 @@ COMPRESSION = "1"
 GLOBALS_ESTIMATE = 1024 * 1024
 
 
+def application(source: Source) -> str:
+    """Return the name that the sessions of a source's backup have on the server, where an operator sees them."""
+    return f"composeops-backup-{source.name}"
+
+
+def connection(source: Source) -> str:
+    """Return the connection string of a backup's sessions; names in it need no quoting."""
+    return f"dbname={source.database} application_name={application(source)}"
+
+
 def psql(source: Source, database: str) -> list[str]:
     """Return psql's command line for a script on its input: bare values, and an end at the first error."""
     return [
@@ -57,41 +67,37 @@ def produce(source: Source, runner: Runner, deadline: float) -> Iterator[Product
     found = Docker(runner).running_container(source.stack, source.service)
     container = str(found["Id"])
     secret = password(source)
+
+    def dump(program: list[str], purpose: str) -> Generator[bytes]:
+        argv = [*program, "--no-password", "--username", source.user, "--dbname", connection(source)]
+        command = containers.command(container, argv, variable=PASSWORD)
+        return output(command, purpose=purpose, secret=secret, deadline=deadline)
+
     snapshot = Process(
-        containers.command(container, psql(source, source.database), variable=PASSWORD),
+        containers.command(container, psql(source, connection(source)), variable=PASSWORD),
         purpose=f"Looking at database {source.database}",
         secret=secret,
         deadline=deadline,
     )
     try:
-        answers = _ask(snapshot, sql.CATALOG_ONLY + sql.SNAPSHOT + sql.DESCRIBE + sql.COUNT_ROWS)
-        name, origin = answers[0], json.loads(answers[1])
-        rows = {item["table"]: item["rows"] for item in map(json.loads, answers[2:])}
-
-        def stream(program: list[str], purpose: str) -> Generator[bytes]:
-            argv = [*program, "--no-password", "--username", source.user]
-            return output(
-                containers.guarded(container, argv, variable=PASSWORD),
-                purpose=purpose,
-                secret=secret,
-                deadline=deadline,
-            )
-
-        def dump() -> Generator[bytes]:
-            options = ["--format=custom", f"--compress={COMPRESSION}", f"--lock-wait-timeout={LOCK_WAIT}"]
-            return stream(
-                ["pg_dump", *options, f"--snapshot={name}", "--dbname", source.database],
-                f"pg_dump of {source.database}",
-            )
-
-        def roles() -> Generator[bytes]:
-            return stream(["pg_dumpall", "--globals-only", "--database", source.database], "pg_dumpall of the roles")
-
-        yield Production(
-            streams=(Stream(DUMP, int(origin["bytes"]), dump), Stream(GLOBALS, GLOBALS_ESTIMATE, roles)),
-            origin={**origin, "image": str(found["Image"])},
-            invariants=lambda: {"rows": rows},
+        leftovers = sql.end_sessions_named(application(source))
+        answers = _ask(snapshot, sql.CATALOG_ONLY + leftovers + sql.SNAPSHOT + sql.DESCRIBE + sql.COUNT_ROWS)
+        name, origin = answers[1], json.loads(answers[2])
+        rows = {item["table"]: item["rows"] for item in map(json.loads, answers[3:])}
+        options = ["--format=custom", f"--compress={COMPRESSION}", f"--lock-wait-timeout={LOCK_WAIT}"]
+        pg_dump = ["pg_dump", *options, f"--snapshot={name}"]
+        streams = (
+            Stream(DUMP, int(origin["bytes"]), lambda: dump(pg_dump, f"pg_dump of {source.database}")),
+            Stream(
+                GLOBALS, GLOBALS_ESTIMATE, lambda: dump(["pg_dumpall", "--globals-only"], "pg_dumpall of the roles")
+            ),
         )
+        yield Production(streams, {**origin, "image": str(found["Image"])}, lambda: {"rows": rows})
+    except BaseException:
+        # The end of `docker exec` does not end what it ran; the server can.
+        with contextlib.suppress(ComposeOpsError):
+            script(runner, source, container, source.database, sql.end_sessions_named(application(source)), timeout=30)
+        raise
     finally:
         snapshot.close()
 

@@ -50,6 +50,15 @@ ORDER BY 1 \\gexec
 CATALOG_ONLY = "SET search_path = pg_catalog;\nSET statement_timeout = 0;\nSET row_security = off;\n"
 """No object of the database can stand in front of the catalog's, and nothing is cut short or left out in silence."""
 
+
+def end_sessions_named(application: str) -> str:
+    """Return what ends the other sessions of an application: dumps that go on after who wanted them was killed."""
+    return (
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "  # noqa: S608 (quoted by literal())
+        f"WHERE application_name = {literal(application)} AND pid <> pg_backend_pid();\n"
+    )
+
+
 SNAPSHOT = (
     "SET idle_in_transaction_session_timeout = 0;\n"
     "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY;\n"

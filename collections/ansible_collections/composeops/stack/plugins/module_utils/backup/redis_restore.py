@@ -60,7 +60,7 @@ def apply(job: Job, paths: Mapping[str, str]) -> Outcome:
     return Outcome(
         kept=f"{place.directory}/{journal.aside} in the volume of {job.source.service}",
         removal=f"{inside} rm -r {place.directory}/{journal.aside}",
-        notes=(f"{loaded.keys} keys loaded.",),
+        notes=(f"{loaded.keys} keys, as in the backup.",),
     )
 
 

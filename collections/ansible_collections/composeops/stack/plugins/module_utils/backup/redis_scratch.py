@@ -107,8 +107,8 @@ def _load(job: Job, container: Mapping[str, Any], place: Place, owner: str) -> L
     job.runner.run(
         [
             *("docker", "run", "--detach", "--name", name, "--network", "none", "--user", owner),
-            *("--volumes-from", str(container["Id"]), "--entrypoint", "redis-server", str(container["Image"])),
-            *arguments(place),
+            *("--volumes-from", str(container["Id"]), "--entrypoint", "sh", str(container["Image"])),
+            *("-c", 'umask 077; exec redis-server "$@"', "sh", *arguments(place)),
         ]
     )
     server = _Server(job.runner, name)

@@ -1,0 +1,57 @@
+# Copyright: ComposeOps contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from ansible_collections.composeops.stack.plugins.module_utils.backup import layout
+
+MOMENT = datetime(2026, 1, 31, 2, 30, tzinfo=timezone.utc)
+ID = "20260131T023000Z-1f2e3d4c"
+
+
+def test_an_id_says_when_in_utc() -> None:
+    there = MOMENT.astimezone(timezone(timedelta(hours=8)))
+    assert layout.backup_id(there, "1f2e3d4c") == ID
+    assert layout.created(ID) == MOMENT
+
+
+@pytest.mark.parametrize(
+    "identifier",
+    ["", "20260131T023000Z", "20260131T023000Z-1F2E3D4C", "20261331T023000Z-1f2e3d4c", f"{ID}/", f"{ID}\n", "latest"],
+)
+def test_what_is_no_id(identifier: str) -> None:
+    assert layout.created(identifier) is None
+
+
+def test_a_key_is_below_its_source_and_host() -> None:
+    assert layout.key("database", "petcare1", ID, "manifest.json") == f"database/petcare1/{ID}/manifest.json"
+
+
+def test_only_a_manifest_commits() -> None:
+    later = "20260201T023000Z-00000000"
+    objects = [
+        (f"database/h/{later}/database.pgdump", 7),
+        (f"database/h/{ID}/database.pgdump", 10),
+        (f"database/h/{ID}/manifest.json", 2),
+    ]
+    first, second = layout.entries("database", "h", objects)
+    assert (first.id, first.committed, first.bytes) == (ID, True, 12)
+    assert (second.id, second.committed, second.bytes) == (later, False, 7)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        pytest.param(f"app2/h/{ID}/manifest.json", id="source with a similar name"),
+        pytest.param(f"app/h2/{ID}/manifest.json", id="host with a similar name"),
+        pytest.param(f"app/h/{ID}/deeper/manifest.json", id="deeper"),
+        pytest.param(f"app/h/{ID}", id="no object"),
+        pytest.param(f"app/h/{ID}/", id="folder marker"),
+        pytest.param("app/h/readme/manifest.json", id="not an id"),
+        pytest.param(f"other/app/h/{ID}/manifest.json", id="elsewhere"),
+    ],
+)
+def test_foreign_keys_are_no_backups(key: str) -> None:
+    assert layout.entries("app", "h", [(key, 1)]) == []

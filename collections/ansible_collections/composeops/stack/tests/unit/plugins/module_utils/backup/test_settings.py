@@ -1,0 +1,77 @@
+# Copyright: ComposeOps contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.composeops.stack.plugins.module_utils.backup import settings
+from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Source, Store
+from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError, InvalidInput
+
+STORE = {"bucket": "backups", "access_key": "id", "secret_key": "hush-hush"}
+DATABASE = {
+    "name": "database",
+    "type": "postgres",
+    "stack": "petcare",
+    "service": "postgres",
+    "database": "pet_system",
+    "user": "petuser",
+}
+REDIS = {"name": "redis", "type": "redis", "stack": "petcare", "service": "redis", "password_secret": "REDIS_PASSWORD"}
+
+
+def text(**changes: Any) -> str:
+    return json.dumps({"host": "petcare1", "store": STORE, "sources": [DATABASE, REDIS], **changes})
+
+
+def test_everything_is_read() -> None:
+    read = settings.parse(text())
+    assert read.host == "petcare1"
+    assert read.store == Store("backups", "id", "hush-hush")
+    assert read.source("database") == Source("database", "postgres", "petcare", "postgres", "pet_system", "petuser")
+    assert read.chosen(()) == read.sources
+    assert read.chosen(("redis", "database")) == (read.source("redis"), read.source("database"))
+
+
+def test_an_unknown_source_names_those_there_are() -> None:
+    with pytest.raises(InvalidInput, match="databse is not a backup source of this host; there are: database, redis"):
+        settings.parse(text()).source("databse")
+
+
+def test_a_secret_is_not_shown_by_accident() -> None:
+    assert "hush-hush" not in repr(settings.parse(text()))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        pytest.param("{", "is not JSON", id="cut off"),
+        pytest.param("{}", "'host' is missing", id="empty"),
+        pytest.param(text(host="a/b"), "is not a host name", id="host that is a path"),
+        pytest.param(text(store={**STORE, "bukket": "x"}), "bukket", id="unknown key of the store"),
+        pytest.param(text(store={"bucket": "b"}), "access_key", id="store without credentials"),
+        pytest.param(text(store={**STORE, "bucket": ""}), "has no bucket", id="no bucket"),
+        pytest.param(text(sources=[{**REDIS, "shedule": "daily"}]), "shedule", id="unknown key of a source"),
+        pytest.param(text(sources=[REDIS, REDIS]), "two sources called redis", id="one name twice"),
+        pytest.param(text(sources=[{**REDIS, "name": "../x"}]), "is not a source name", id="name that is a path"),
+        pytest.param(text(sources=[{**REDIS, "type": "mongo"}]), "type mongo is none of", id="unknown type"),
+        pytest.param(text(sources=[{**DATABASE, "database": "x host=y"}]), "is no database name", id="injection"),
+        pytest.param(text(sources=[{**DATABASE, "user": ""}]), "has no database user", id="no user"),
+    ],
+)
+def test_what_is_wrong_is_said_without_the_secret(content: str, message: str) -> None:
+    with pytest.raises(ComposeOpsError, match=message) as raised:
+        settings.parse(content)
+    assert "hush-hush" not in str(raised.value)
+
+
+def test_a_host_without_settings_is_told_what_to_run(tmp_path: Path) -> None:
+    path = str(tmp_path / "backup.json")
+    assert settings.read(path) is None
+    with pytest.raises(ComposeOpsError, match=r"Run playbooks/site\.yml"):
+        settings.require(path)
+    Path(path).write_text(text(), encoding="utf-8")
+    assert settings.require(path).host == "petcare1"

@@ -9,8 +9,6 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
-
 from benchmarks.converge import bench_host, floor, machine, report
 from benchmarks.converge.bench_host import BenchHost, HarnessError
 from benchmarks.converge.contestants import CONTESTANTS, ROOT, Contestant, Scope
@@ -72,6 +70,7 @@ class Run:
         self._chosen = chosen
         self._host = host
         self._workspace = workspace
+        self._variables = workspace.variables
         self._logins: dict[str, Login] = {}
         self._results = Results(facts=machine.facts(), notes=report.left_out(chosen.contestant))
 
@@ -103,12 +102,12 @@ class Run:
 
     def _prepare(self) -> None:
         say("preparing the host")
-        self._host.script("prepare.sh", self._packages)
-
-    @property
-    def _packages(self) -> list[str]:
-        variables = yaml.safe_load((self._workspace.directory / "variables.yml").read_text(encoding="utf-8"))
-        return list(variables["bench_packages"])
+        self._host.script("prepare.sh", self._variables["bench_packages"])
+        if "whole" in self._chosen.scope:
+            say("installing engine, nginx and images on it")
+            (mirror,) = self._host.bed_variables["docker_engine_registry_mirrors"]
+            mtu = str(self._host.bed_variables["docker_engine_mtu"])
+            self._host.script("prepare-services.sh", [mirror, mtu, *self._variables["bench_service_packages"]])
 
     def _floor(self) -> None:
         samples: dict[str, list[float]] = defaultdict(list)
@@ -120,7 +119,8 @@ class Run:
 
     def _contest(self) -> None:
         """Give every contestant its turns, in an order that changes with each repetition."""
-        turns = Turns(self._host, self._workspace, self._packages)
+        sites = [site["name"] for site in self._variables["bench_sites"]]
+        turns = Turns(self._host, self._workspace, self._variables["bench_packages"], sites)
         samples: dict[Key, list[float]] = defaultdict(list)
         by_name: dict[str, Contestant] = {contestant.name: contestant for contestant in self._chosen.contestant}
         for repetition in range(self._chosen.repetitions):
@@ -140,7 +140,7 @@ class Run:
             self._results.notes.append("The whole pet-care host was not measured: there is no playbooks/site.yml.")
             return
         system = WholeSystem(self._host, self._workspace)
-        self._host.script("reset.sh", self._packages)
+        self._host.script("reset.sh", self._variables["bench_packages"])
         for distance, login in self._logins.items():
             system.add_inventory(distance, login)
         say("bringing the pet-care system onto the host")

@@ -21,6 +21,7 @@ class Turns:
     host: BenchHost
     workspace: Workspace
     packages: Sequence[str]
+    sites: Sequence[str]
     outcomes: dict[Scope, tuple[str, str]] = field(default_factory=dict)
     """Of each scope, who converged the host first and what the host then looked like."""
 
@@ -32,7 +33,7 @@ class Turns:
         first = self._run(contestant, scope, distance, f"{where}-first")
         if not contestant.parse(first.output).converged:
             raise HarnessError(f"{where}: the first converge did not change the host; see {self._log(where)}-first.log")
-        self._compare(contestant, scope, self._snapshot())
+        self._compare(contestant, scope, self._snapshot(scope))
 
         second = self._run(contestant, scope, distance, f"{where}-again")
         recap = contestant.parse(second.output)
@@ -40,7 +41,7 @@ class Turns:
             raise HarnessError(
                 f"{where}: {recap.changed} changes where nothing was to change; see {self._log(where)}-again.log"
             )
-        self._compare(contestant, scope, self._snapshot())
+        self._compare(contestant, scope, self._snapshot(scope))
 
         for kind, run in ((FIRST, first), (NO_CHANGE, second)):
             self.workspace.record(
@@ -65,10 +66,13 @@ class Turns:
     def _log(self, where: str) -> str:
         return str(self.workspace.logs / where)
 
-    def _snapshot(self) -> str:
+    def _snapshot(self, scope: Scope) -> str:
         wanted = self.workspace.resources
         paths = [*wanted.directories, *(file.path for file in wanted.files)]
-        return self.host.script("snapshot.sh", [*self.packages, "--", *paths])
+        found = self.host.script("snapshot.sh", [*self.packages, "--", *paths])
+        if scope is Scope.WHOLE_HOST:
+            found += self.host.script("snapshot-services.sh", self.sites)
+        return found
 
     def _compare(self, contestant: Contestant, scope: Scope, found: str) -> None:
         """Whoever comes first sets what the others have to reach as well."""

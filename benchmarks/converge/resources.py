@@ -1,5 +1,7 @@
 """The rendered files every contestant is asked for: one list and one set of templates, written before the run.
 
+The templates of sites are written beside them; only whole hosts use those, each in the contestant's own way.
+
 Each application gets its own template, because that is what every contestant takes: a template, the inventory's
 variables and a destination. (Loop variables would be a matter of each contestant's own language.)
 """
@@ -66,6 +68,7 @@ def resources(applications: Iterable[str], templates: Path = TEMPLATES) -> Resou
         template = f"{kind}.j2"
         contents[template] = (templates / "host" / template).read_text(encoding="utf-8")
         files.append(RenderedFile(template, destination, "0644"))
+    contents.update({path.name: path.read_text(encoding="utf-8") for path in (templates / "services").iterdir()})
     directories = ("/etc/bench", *(f"{APPLICATIONS_HOME}/{name}" for name in ("", *names)))
     return Resources(tuple(files), tuple(path.rstrip("/") for path in directories), contents)
 

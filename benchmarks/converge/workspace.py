@@ -80,8 +80,8 @@ class Workspace:
         shutil.copytree(PLAYS, directory, ignore=shutil.ignore_patterns("templates", "__pycache__"))
         self.logs.mkdir()
         (directory / "defaults.cfg").write_text("[defaults]\n", encoding="utf-8")
-        variables = yaml.safe_load((directory / "variables.yml").read_text(encoding="utf-8"))
-        self.resources = resources.resources(variables["bench_applications"])
+        self.variables: dict[str, Any] = yaml.safe_load((directory / "variables.yml").read_text(encoding="utf-8"))
+        self.resources = resources.resources(self.variables["bench_applications"])
         resources.write(self.resources, directory)
 
     def add_inventories(self, distance: str, login: Login) -> None:

@@ -18,7 +18,6 @@ def written(tmp_path: Path) -> Workspace:
 
 
 def test_every_file_renders_and_together_they_are_of_the_promised_size(written: Workspace) -> None:
-    variables = yaml.safe_load((written.directory / "variables.yml").read_text(encoding="utf-8"))
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(written.directory / "templates"),
         undefined=jinja2.StrictUndefined,
@@ -27,7 +26,7 @@ def test_every_file_renders_and_together_they_are_of_the_promised_size(written: 
         autoescape=False,  # noqa: S701 - configuration files, not pages
     )
     rendered = {
-        file.path: environment.get_template(file.template).render(variables) for file in written.resources.files
+        file.path: environment.get_template(file.template).render(written.variables) for file in written.resources.files
     }
     assert len(rendered) == 30
     assert len(set(rendered.values())) == 30

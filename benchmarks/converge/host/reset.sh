@@ -10,8 +10,15 @@ for unit in "${units[@]}"; do
     fi
 done
 
-if [[ -x /usr/bin/docker && -d /opt/bench ]]; then
-    docker compose --project-name bench down --volumes --timeout 1 > /dev/null 2>&1
+# A host of the wider scope has an engine and nginx, and they stay.
+if [[ -f /var/tmp/bench/nginx.conf ]]; then
+    cp /var/tmp/bench/nginx.conf /etc/nginx/nginx.conf
+    rm -rf /etc/nginx/bench-sites /etc/nginx/composeops /etc/ssl/bench /var/www/composeops-acme
+    systemctl restart nginx.service
+    mine=label=com.docker.compose.project=bench
+    docker ps --all --quiet --filter "$mine" | xargs --no-run-if-empty docker rm --force --volumes > /dev/null
+    docker network ls --quiet --filter "$mine" | xargs --no-run-if-empty docker network rm > /dev/null
+    docker volume ls --quiet --filter "$mine" | xargs --no-run-if-empty docker volume rm > /dev/null
 fi
 
 installed=()
@@ -30,7 +37,7 @@ rm -rf /srv/bench /etc/bench /opt/bench /etc/systemd/system/bench-{worker.servic
 for user in benchrun benchops; do
     if id "$user" > /dev/null 2>&1; then
         userdel "$user"
-        rm -rf "/home/$user"
+        rm -rf "/home/${user:?}"
     fi
 done
 if getent group bench > /dev/null; then

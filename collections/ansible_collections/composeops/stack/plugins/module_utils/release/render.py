@@ -302,8 +302,9 @@ def _secrets_of(request: StackRequest, compose: Mapping[str, Any], name: str) ->
 def _revision(request: StackRequest, compose: Mapping[str, Any], name: str, fingerprint: Callable[[str], str]) -> str:
     """Return a text that changes when a container of the service has to be another one."""
     definition = {key: value for key, value in compose["services"][name].items() if key not in _NOT_PART_OF_A_CONTAINER}
-    if definition.get("deploy"):
-        definition["deploy"] = {key: value for key, value in definition["deploy"].items() if key != "replicas"}
+    deploy = {key: value for key, value in definition.pop("deploy", {}).items() if key != "replicas" and value}
+    if deploy:
+        definition["deploy"] = deploy
     attached = _attached(compose, name)
     paths = _relative_mounts(definition)
     paths += [posixpath.normpath(source["file"]) for source in attached if _is_relative(source.get("file") or "/")]
@@ -331,8 +332,6 @@ def _service(name: str, definition: Mapping[str, Any]) -> Service:
     health = definition.get("healthcheck") or {}
     test = health.get("test") or []
     policy = (definition.get("deploy") or {}).get("restart_policy") or {}
-    shares = [str(definition.get(key) or "") for key in ("network_mode", "ipc", "pid")]
-    shares += [str(entry) for entry in definition.get("volumes_from") or []]
     return Service(
         name=name,
         image=definition["image"],
@@ -345,11 +344,15 @@ def _service(name: str, definition: Mapping[str, Any]) -> Service:
             for other, dependency in (definition.get("depends_on") or {}).items()
             if dependency.get("required", True)
         },
-        shares_with=tuple(
-            share.removeprefix("service:").split(":")[0] for share in shares if share and _names_a_service(share)
-        ),
+        shares_with=tuple(_shares_with(definition)),
     )
 
 
-def _names_a_service(share: str) -> bool:
-    return share.startswith("service:") or (":" not in share and share not in ("host", "none", "bridge", "private"))
+def _shares_with(definition: Mapping[str, Any]) -> Iterator[str]:
+    for key in ("network_mode", "ipc", "pid"):
+        mode = str(definition.get(key) or "")
+        if mode.startswith("service:"):
+            yield mode.removeprefix("service:")
+    for entry in definition.get("volumes_from") or []:
+        if not entry.startswith("container:"):
+            yield entry.split(":")[0]

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -60,6 +61,12 @@ class MemoryBucket:
 
     def read(self, key: str) -> bytes:
         return self.contents[key]
+
+    def download(self, key: str, path: str) -> tuple[int, str]:
+        content = self.contents[key]
+        with open(path, "xb") as stream:
+            stream.write(content)
+        return len(content), hashlib.sha256(content).hexdigest()
 
     def objects(self, prefix: str) -> Iterator[tuple[str, int]]:
         return ((key, len(content)) for key, content in self.contents.items() if key.startswith(prefix))

@@ -1,0 +1,163 @@
+# Copyright: ComposeOps contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+from collections.abc import Callable, Generator, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from ansible_collections.composeops.stack.plugins.module_utils.backup import catalogue, records, run
+from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Settings, Source, Store
+from ansible_collections.composeops.stack.plugins.module_utils.backup.producer import Production, Stream
+from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
+from ansible_collections.composeops.stack.plugins.module_utils.io.files import exclusive
+from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Runner
+from ansible_collections.composeops.stack.tests.unit.support.buckets import MemoryBucket
+from ansible_collections.composeops.stack.tests.unit.support.recorded import RecordedRunner
+
+SOURCE = Source("database", "postgres", "petcare", "postgres", "pet", "petuser")
+SETTINGS = Settings("h", Store("backups", "id", "secret"), (SOURCE,))
+
+Open = Callable[[], Generator[bytes]]
+
+
+def good(content: bytes) -> Open:
+    def chunks() -> Generator[bytes]:
+        yield content
+
+    return chunks
+
+
+def killed() -> Generator[bytes]:
+    yield b"looks like a dump"
+    raise ComposeOpsError("pg_dumpall failed with status 137.")
+
+
+def terminated() -> Generator[bytes]:
+    yield b"looks like a dump"
+    os.kill(os.getpid(), signal.SIGTERM)
+    yield b"never sent"
+
+
+class Bench:
+    """One bucket, one state directory, and a producer of the given streams."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, directory: Path) -> None:
+        self.bucket = MemoryBucket()
+        self.directory = str(directory)
+        self.streams: list[Open] = [good(b"dump"), good(b"roles")]
+        monkeypatch.setattr(catalogue, "open_bucket", lambda store: self.bucket)
+        monkeypatch.setitem(run.PRODUCERS, "postgres", self.produce)
+
+    @contextlib.contextmanager
+    def produce(self, source: Source, runner: Runner, deadline: float) -> Iterator[Production]:
+        streams = zip(("dump", "roles"), self.streams, strict=True)
+        yield Production(tuple(Stream(name, 10, opened) for name, opened in streams), {"o": 1}, lambda: {"i": 2})
+
+    def take(self) -> run.Taken:
+        return run.take(SETTINGS, SOURCE, RecordedRunner(), directory=self.directory)
+
+    @property
+    def outcome(self) -> str:
+        record = records.read("database", self.directory)
+        assert record is not None
+        return record.outcome
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Bench:
+    return Bench(monkeypatch, tmp_path / "state")
+
+
+def test_a_backup_is_its_objects_and_a_manifest_written_last(bench: Bench) -> None:
+    taken = bench.take()
+    beginning = f"database/h/{taken.manifest.id}"
+    assert bench.bucket.calls == [
+        f"begin {beginning}/dump",
+        f"begin {beginning}/roles",
+        f"complete {beginning}/dump",
+        f"complete {beginning}/roles",
+        f"write {beginning}/manifest.json",
+    ]
+    manifest = json.loads(bench.bucket.contents[f"{beginning}/manifest.json"])
+    assert [(item["name"], item["bytes"]) for item in manifest["objects"]] == [("dump", 4), ("roles", 5)]
+    assert (manifest["origin"], manifest["invariants"]) == ({"o": 1}, {"i": 2})
+    assert bench.outcome == records.COMMITTED
+    assert catalogue.newest(bench.bucket, "database", "h").id == taken.manifest.id  # type: ignore[arg-type,union-attr]
+
+
+@pytest.mark.parametrize(
+    ("streams", "message"),
+    [
+        pytest.param([killed, good(b"roles")], "status 137", id="the first producer fails"),
+        pytest.param([good(b"dump"), killed], "status 137", id="the last producer fails"),
+        pytest.param([good(b"dump"), good(b"")], "Nothing came out", id="one is empty"),
+        pytest.param([good(b"dump"), terminated], "Stopped by SIGTERM", id="the run is stopped"),
+    ],
+)
+def test_a_backup_that_fails_leaves_nothing_and_says_so(bench: Bench, streams: list[Open], message: str) -> None:
+    bench.streams = streams
+    with pytest.raises(ComposeOpsError, match=message):
+        bench.take()
+    assert (bench.bucket.contents, bench.bucket.pending) == ({}, {})
+    assert bench.outcome == records.FAILED
+
+
+@pytest.mark.parametrize("call", ["begin", "complete", "write"])
+def test_a_store_that_fails_at_any_call_commits_nothing(bench: Bench, call: str) -> None:
+    bench.bucket.fail_on = call
+    with pytest.raises(ComposeOpsError, match="the store is gone"):
+        bench.take()
+    assert (bench.bucket.contents, bench.bucket.pending) == ({}, {})
+    assert bench.outcome == records.FAILED
+
+
+def test_a_store_that_loses_bytes_commits_nothing(bench: Bench) -> None:
+    bench.bucket.lose = 1
+    with pytest.raises(ComposeOpsError, match="holds 3 bytes"):
+        bench.take()
+    assert bench.bucket.contents == {}
+
+
+def test_cleaning_up_does_not_hide_why(bench: Bench) -> None:
+    bench.streams = [good(b"dump"), killed]
+    bench.bucket.fail_on = "abort"
+    with pytest.raises(ComposeOpsError, match="status 137"):
+        bench.take()
+
+
+def test_a_failure_of_another_kind_is_recorded_too(bench: Bench) -> None:
+    def broken() -> Generator[bytes]:
+        yield b"x"
+        raise RuntimeError("unforeseen")
+
+    bench.streams = [broken, good(b"roles")]
+    with pytest.raises(RuntimeError):
+        bench.take()
+    assert bench.bucket.pending == {}
+    assert bench.outcome == records.FAILED
+
+
+def test_an_upload_that_a_killed_run_left_is_aborted_after_a_day(bench: Bench) -> None:
+    now = catalogue.now()
+    for key, hours in (("database/h/old/dump", 25), ("database/h/young/dump", 1), ("database2/h/old/dump", 25)):
+        bench.bucket.pending[key] = {}
+        bench.bucket.initiated[key] = now - timedelta(hours=hours)
+    taken = bench.take()
+    assert taken.notes == ("Aborted the upload of database/h/old/dump, which a killed run had left.",)
+    assert sorted(bench.bucket.pending) == ["database/h/young/dump", "database2/h/old/dump"]
+
+
+def test_one_run_of_a_source_at_a_time(bench: Bench) -> None:
+    lock = records.lock_path("database", bench.directory)
+    with (
+        exclusive(lock, "restore of database"),
+        pytest.raises(ComposeOpsError, match="held by restore of database"),
+    ):
+        bench.take()
+    assert bench.bucket.calls == []

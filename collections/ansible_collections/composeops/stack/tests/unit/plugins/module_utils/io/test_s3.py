@@ -1,0 +1,134 @@
+# Copyright: ComposeOps contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+import hashlib
+import http.server
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError, InvalidInput
+from ansible_collections.composeops.stack.plugins.module_utils.io import s3
+from ansible_collections.composeops.stack.plugins.module_utils.io.s3 import Bucket
+from ansible_collections.composeops.stack.tests.unit.support.servers import Authority, free_port, http_server
+
+Answer = Callable[[http.server.BaseHTTPRequestHandler], None]
+
+
+def bucket(endpoint: str, ca: str = "") -> Bucket:
+    return Bucket("backups", access_key="id", secret_key="hush-hush", endpoint=endpoint, ca=ca)
+
+
+def answering(status: int, body: bytes, headers: dict[str, str] | None = None) -> Answer:
+    def answer(request: http.server.BaseHTTPRequestHandler) -> None:
+        request.rfile.read(int(request.headers.get("Content-Length", 0)))
+        request.send_response(status)
+        for name, value in {"Content-Length": str(len(body)), **(headers or {})}.items():
+            request.send_header(name, value)
+        request.end_headers()
+        if request.command != "HEAD":
+            request.wfile.write(body)
+
+    return answer
+
+
+def refusal(code: str) -> bytes:
+    return f"<Error><Code>{code}</Code><Message>the message</Message></Error>".encode()
+
+
+@pytest.fixture(autouse=True)
+def one_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retries are boto3's own affair; waiting for them would be all that these tests do."""
+    monkeypatch.setattr(s3, "ATTEMPTS", 1)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "remedy"),
+    [
+        (404, "NoSuchBucket", "Create the bucket"),
+        (403, "AccessDenied", "Let backup_store.access_key list, read and write"),
+        (403, "InvalidAccessKeyId", "Correct backup_store.access_key"),
+        (403, "SignatureDoesNotMatch", "Correct backup_store.secret_key"),
+        (403, "RequestTimeTooSkewed", "Set this host's clock"),
+        (500, "InternalError", "Look at the store"),
+        (507, "InsufficientStorage", "Look at the store"),
+    ],
+)
+def test_a_refusal_says_what_to_do(status: int, code: str, remedy: str) -> None:
+    with http_server(answering(status, refusal(code))) as port, pytest.raises(ComposeOpsError) as raised:
+        bucket(f"http://127.0.0.1:{port}").write("database/h/x/manifest.json", b"{}")
+    said = str(raised.value)
+    assert f"did not write database/h/x/manifest.json in bucket backups: {code} the message" in said
+    assert remedy in said
+    assert "hush-hush" not in said
+
+
+def test_a_store_that_is_not_there_is_told() -> None:
+    with pytest.raises(ComposeOpsError, match="could not be asked to list database/"):
+        list(bucket(f"http://127.0.0.1:{free_port()}").objects("database/"))
+
+
+def test_an_endpoint_that_is_no_url_is_told() -> None:
+    with pytest.raises(InvalidInput, match="cannot be reached as given"):
+        bucket("s3.example.com:9000")
+
+
+def test_an_authority_that_is_no_certificate_is_told() -> None:
+    with pytest.raises(InvalidInput, match="not PEM text"):
+        bucket("https://127.0.0.1:1", ca="/etc/ssl/ca.pem")
+
+
+LISTING = b"""<ListBucketResult><Name>backups</Name><IsTruncated>false</IsTruncated>
+<Contents><Key>database/h/x/dump</Key><Size>12</Size></Contents>
+<Contents><Key>database/h/x/manifest.json</Key><Size>3</Size></Contents></ListBucketResult>"""
+
+
+def test_tls_with_an_authority_of_ones_own(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    listing = answering(200, LISTING, {"Content-Type": "application/xml"})
+    with http_server(listing, authority.server_context("127.0.0.1")) as port:
+        endpoint = f"https://127.0.0.1:{port}"
+        assert list(bucket(endpoint, authority.pem).objects("database/")) == [
+            ("database/h/x/dump", 12),
+            ("database/h/x/manifest.json", 3),
+        ]
+        with pytest.raises(ComposeOpsError, match="certificate"):
+            list(bucket(endpoint).objects("database/"))
+        other = tmp_path / "other"
+        other.mkdir()
+        with pytest.raises(ComposeOpsError, match="certificate"):
+            list(bucket(endpoint, Authority(other).pem).objects("database/"))
+
+
+def test_a_download_is_measured_and_for_its_owner_alone(tmp_path: Path) -> None:
+    path = str(tmp_path / "dump")
+    with http_server(answering(200, b"the dump")) as port:
+        size, digest = bucket(f"http://127.0.0.1:{port}").download("dump", path)
+    assert (size, digest) == (8, hashlib.sha256(b"the dump").hexdigest())
+    assert Path(path).read_bytes() == b"the dump"
+    assert os.stat(path).st_mode & 0o777 == 0o600
+
+
+def test_a_download_that_breaks_off_is_an_error(tmp_path: Path) -> None:
+    short = answering(200, b"only this", {"Content-Length": "100"})
+    with http_server(short) as port, pytest.raises(ComposeOpsError, match="could not be asked to read dump"):
+        bucket(f"http://127.0.0.1:{port}").download("dump", str(tmp_path / "dump"))
+
+
+def test_an_upload_that_is_gone_already_is_aborted() -> None:
+    with http_server(answering(404, refusal("NoSuchUpload"))) as port:
+        bucket(f"http://127.0.0.1:{port}").abort("dump", "1")
+
+
+def test_a_request_carries_no_checksum_that_other_stores_refuse() -> None:
+    seen: list[str] = []
+
+    def answer(request: http.server.BaseHTTPRequestHandler) -> None:
+        seen.extend(name.lower() for name in request.headers)
+        answering(200, b"", {"ETag": '"tag"'})(request)
+
+    with http_server(answer) as port:
+        assert bucket(f"http://127.0.0.1:{port}").part("dump", "1", 1, b"content") == '"tag"'
+    assert not [name for name in seen if "checksum" in name or name == "x-amz-trailer"]

@@ -23,7 +23,13 @@ class Elsewhere:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         kept = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
-        self.environment = {**kept, "ANSIBLE_COLLECTIONS_PATH": str(directory), "ANSIBLE_NOCOLOR": "1"}
+        self.environment = {
+            **kept,
+            "ANSIBLE_COLLECTIONS_PATH": str(directory),
+            # The toolchain's own Python path names this repository's collections.
+            "ANSIBLE_COLLECTIONS_SCAN_SYS_PATH": "false",
+            "ANSIBLE_NOCOLOR": "1",
+        }
 
     def run(self, *argv: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

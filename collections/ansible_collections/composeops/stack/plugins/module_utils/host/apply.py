@@ -43,8 +43,10 @@ from ansible_collections.composeops.stack.plugins.module_utils.host.plan_units i
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Runner
 from ansible_collections.composeops.stack.plugins.module_utils.io.systemd import Systemd, UnitStatus
 
-SETTLING = ("start", "stop", "restart", "reload")
-"""What leaves a unit owing nothing: it runs with what is on disk, or not at all."""
+SETTLE_SECONDS = 1.0
+"""How long a daemon has to stay up that does not tell when it is ready: enough to end over a wrong configuration."""
+
+STARTING = ("start", "restart", "reload")
 
 
 @dataclass
@@ -103,22 +105,39 @@ class Applier:
         names = [unit.name for unit in wanted.units]
         found = self.systemd.status(names)
         changes = plan_units(wanted.units, found, pending.read(), changed_paths(self.made), may_appear=False)
-        began = time.time()
         for change in changes:
-            self._make(change)
-            if isinstance(change.step, UnitCommand) and change.step.verb in SETTLING:
-                pending.settle([change.step.unit])
-        self._confirm(wanted, [change.step.unit for change in changes if isinstance(change.step, UnitCommand)], began)
-        # What is not running needed no restart.
+            if isinstance(change.step, UnitCommand) and change.step.verb in STARTING:
+                self._start(change, change.step)
+            else:
+                self._make(change)
+        # What does not run owes nothing.
         pending.settle(names)
 
-    def _confirm(self, wanted: HostState, names: Sequence[str], since: float) -> None:
+    def _start(self, change: Change, step: UnitCommand) -> None:
+        """Start, restart or reload a unit, owed until it proved to run.
+
+        Otherwise a daemon that ends right after its start, and that systemd starts again and again, would look fine to
+        the next run if that looked at the right moment.
+        """
+        owed = "reload" if step.verb == "reload" else "restart"
+        pending.write(pending.merge(pending.read(), {step.unit: owed}))
+        began = time.time()
+        self._make(change)
+        self._confirm(step, began)
+        pending.settle([step.unit])
+
+    def _confirm(self, step: UnitCommand, began: float) -> None:
         """Raise where a unit that should now be up is not: systemctl succeeds for a daemon that ends at once."""
-        should_run = {unit.name for unit in wanted.units if unit.state == "started"}
-        for name, status in self.systemd.status([name for name in dict.fromkeys(names) if name in should_run]).items():
-            if not status.active and not status.conditions_failed:
-                message = f"{name} was started and is {status.active_state} ({status.sub_state})"
-                raise self.systemd.failure(name, message, since)
+        status = self.systemd.status([step.unit])[step.unit]
+        if not status.ready_when_started:
+            time.sleep(SETTLE_SECONDS)
+            status = self.systemd.status([step.unit])[step.unit]
+        # A start on purpose sets the counter back; a reload does not.
+        restarts = 0 if step.verb == "reload" else status.restarts
+        if (not status.active or restarts) and not status.conditions_failed:
+            again = f" after {restarts} restarts by systemd" if restarts else ""
+            message = f"{step.unit} did not stay up and is {status.active_state} ({status.sub_state}){again}"
+            raise self.systemd.failure(step.unit, message, began)
 
     def _make(self, change: Change) -> None:
         try:

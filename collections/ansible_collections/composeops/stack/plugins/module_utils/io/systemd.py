@@ -20,7 +20,8 @@ PROPERTIES = (
     "NeedDaemonReload",
     "ConditionResult",
     "ConditionTimestampMonotonic",
-    "AssertResult",
+    "Type",
+    "NRestarts",
 )
 
 JOB_TIMEOUT = 300.0
@@ -38,6 +39,14 @@ class UnitStatus:
     needs_daemon_reload: bool = False
     conditions_failed: bool = False
     """It was asked to start since boot, and its own conditions kept it from starting."""
+    service_type: str = ""
+    restarts: int = 0
+    """How often systemd restarted it by itself since it was last started on purpose."""
+
+    @property
+    def ready_when_started(self) -> bool:
+        """Whether systemd waits for it to be ready; of a simple service it only knows that a process exists."""
+        return self.service_type not in ("simple", "exec", "idle")
 
     @property
     def active(self) -> bool:
@@ -68,6 +77,8 @@ def parse_show(text: str, names: Sequence[str]) -> dict[str, UnitStatus]:
             needs_daemon_reload=values.get("NeedDaemonReload") == "yes",
             conditions_failed=values.get("ConditionResult") == "no"
             and values.get("ConditionTimestampMonotonic", "0") != "0",
+            service_type=values.get("Type", ""),
+            restarts=int(values.get("NRestarts") or 0),
         )
     return statuses
 

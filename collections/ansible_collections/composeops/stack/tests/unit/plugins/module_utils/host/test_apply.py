@@ -24,7 +24,10 @@ from ansible_collections.composeops.stack.tests.unit.support.recorded import Rec
 ME = pwd.getpwuid(os.getuid()).pw_name
 MY_GROUP = grp.getgrgid(os.getgid()).gr_name
 
-SHOW = "Id={name}\nLoadState={load}\nActiveState={active}\nSubState={sub}\nUnitFileState={file}\n"
+SHOW = (
+    "Id={name}\nLoadState={load}\nActiveState={active}\nSubState={sub}\nUnitFileState={file}\n"
+    "Type={type}\nNRestarts={restarts}\n"
+)
 
 
 class Killed(BaseException):
@@ -40,6 +43,8 @@ class Machine:
     file: str = "enabled"
     masked: bool = False
     installed: set[str] = field(default_factory=lambda: {"web"})
+    type: str = "notify"
+    restarts: int = 0
     crashes: bool = False
     die_at: str = ""
     log: list[str] = field(default_factory=list)
@@ -51,7 +56,15 @@ class Machine:
             return (0, "", "")
         if words[:2] == ["systemctl", "show"]:
             load = "masked" if self.masked else self.load
-            text = SHOW.format(name="web.service", load=load, active=self.active, sub="", file=self.file)
+            text = SHOW.format(
+                name="web.service",
+                load=load,
+                active=self.active,
+                sub="",
+                file=self.file,
+                type=self.type,
+                restarts=self.restarts,
+            )
             return (0, text, "")
         if self.die_at and self.die_at in said:
             raise Killed
@@ -72,6 +85,7 @@ class Machine:
             self.file = "enabled"
         if verb in ("start", "restart", "reload-or-restart"):
             self.active = "failed" if self.crashes else "active"
+            self.restarts = 0 if verb != "reload-or-restart" else self.restarts
 
 
 @pytest.fixture
@@ -191,6 +205,11 @@ def test_a_first_run_killed_anywhere_is_finished_by_the_next(machine: Machine, t
     assert run(machine, state) == []
 
 
+def test_a_daemon_that_systemd_once_restarted_can_be_reloaded(machine: Machine, tmp_path: Path) -> None:
+    machine.restarts = 5
+    assert run(machine, wanted(tmp_path)) == [f"create {tmp_path}/main.conf", "reload web.service"]
+
+
 def test_units_of_other_callers_stay_owed(machine: Machine, tmp_path: Path) -> None:
     (tmp_path / "main.conf").write_text("old")
     pending.write({"other.service": "restart"})
@@ -200,8 +219,31 @@ def test_units_of_other_callers_stay_owed(machine: Machine, tmp_path: Path) -> N
 
 def test_a_daemon_that_ends_at_once_is_a_failure(machine: Machine, tmp_path: Path) -> None:
     machine.active, machine.crashes = "inactive", True
-    with pytest.raises(ComposeOpsError, match=r"web\.service was started and is failed"):
+    with pytest.raises(ComposeOpsError, match=r"web\.service did not stay up and is failed"):
         run(machine, wanted(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("active", "restarts"), [("failed", 0), ("active", 3)], ids=["ended", "restarted by systemd again and again"]
+)
+def test_a_simple_daemon_has_to_stay_up_for_a_moment(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, active: str, restarts: int
+) -> None:
+    def crash(_seconds: float) -> None:
+        machine.active, machine.restarts = active, restarts
+
+    machine.active, machine.type = "inactive", "simple"
+    monkeypatch.setattr(apply.time, "sleep", crash)
+    with pytest.raises(ComposeOpsError, match=rf"web\.service did not stay up and is {active}"):
+        run(machine, wanted(tmp_path))
+    # Also where it happens to run when the next run looks at it.
+    machine.active, machine.restarts = "active", 7
+    with pytest.raises(ComposeOpsError, match=r"web\.service did not stay up"):
+        run(machine, wanted(tmp_path))
+    machine.active = "active"
+    monkeypatch.setattr(apply.time, "sleep", lambda _seconds: None)
+    assert run(machine, wanted(tmp_path)) == ["restart web.service"]
+    assert run(machine, wanted(tmp_path)) == []
 
 
 def test_a_failed_step_names_its_resource_and_tells_what_was_done(machine: Machine, tmp_path: Path) -> None:

@@ -19,7 +19,8 @@ UnitFileState=enabled
 NeedDaemonReload=no
 ConditionResult=yes
 ConditionTimestampMonotonic=1216434
-AssertResult=yes
+Type=forking
+NRestarts=2
 """
 KEPT_DOWN = """\
 Id=systemd-timesyncd.service
@@ -30,9 +31,18 @@ UnitFileState=enabled
 NeedDaemonReload=yes
 ConditionResult=no
 ConditionTimestampMonotonic=1216434
-AssertResult=no
+Type=notify
+NRestarts=0
 """
 NEVER_TRIED = KEPT_DOWN.replace("1216434", "0")
+TIMER = """\
+Id=apt-daily.timer
+LoadState=loaded
+ActiveState=active
+SubState=waiting
+UnitFileState=enabled
+NeedDaemonReload=no
+"""
 UNKNOWN = """\
 Id=nosuch.service
 LoadState=not-found
@@ -42,14 +52,20 @@ UnitFileState=
 NeedDaemonReload=no
 ConditionResult=no
 ConditionTimestampMonotonic=0
-AssertResult=no
+Type=notify
+NRestarts=0
 """
 
 BLOCKS = [
-    pytest.param(RUNNING, UnitStatus("loaded", "active", "running", "enabled"), id="running"),
-    pytest.param(KEPT_DOWN, UnitStatus("loaded", "inactive", "dead", "enabled", True, True), id="kept down"),
-    pytest.param(NEVER_TRIED, UnitStatus("loaded", "inactive", "dead", "enabled", True, False), id="never tried"),
-    pytest.param(UNKNOWN, UnitStatus("not-found", "inactive", "dead"), id="unknown"),
+    pytest.param(
+        RUNNING, UnitStatus("loaded", "active", "running", "enabled", service_type="forking", restarts=2), id="running"
+    ),
+    pytest.param(KEPT_DOWN, UnitStatus("loaded", "inactive", "dead", "enabled", True, True, "notify"), id="kept down"),
+    pytest.param(
+        NEVER_TRIED, UnitStatus("loaded", "inactive", "dead", "enabled", True, False, "notify"), id="never tried"
+    ),
+    pytest.param(TIMER, UnitStatus("loaded", "active", "waiting", "enabled"), id="a timer has no type"),
+    pytest.param(UNKNOWN, UnitStatus("not-found", "inactive", "dead", service_type="notify"), id="unknown"),
 ]
 
 
@@ -86,6 +102,14 @@ def test_a_missing_block_is_an_error() -> None:
 )
 def test_what_counts_as_active(active: str, sub: str, expected: bool) -> None:
     assert UnitStatus("loaded", active, sub).active is expected
+
+
+@pytest.mark.parametrize(
+    ("service_type", "expected"),
+    [("notify", True), ("forking", True), ("oneshot", True), ("", True), ("simple", False), ("exec", False)],
+)
+def test_of_what_systemd_knows_the_readiness(service_type: str, expected: bool) -> None:
+    assert UnitStatus("loaded", service_type=service_type).ready_when_started is expected
 
 
 def test_nothing_asked_is_no_command() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from ansible_collections.composeops.stack.plugins.module_utils.checks.model import HttpCheck, Result
 from ansible_collections.composeops.stack.plugins.module_utils.checks.observation import Answered
 
-COLUMNS = ("Check", "Type", "Target", "Result", "Seen", "Time")
+COLUMNS = ("check", "type", "target", "result", "seen", "time")
 
 
 def rows(results: Sequence[Result]) -> list[list[str]]:
@@ -44,10 +44,10 @@ def tables(title: str, results: Sequence[Result], next_steps: Sequence[Mapping[s
     """Return the tables for the end of a play; what to try next only after a good end."""
     shown: list[dict[str, Any]] = [{"title": title, "columns": list(COLUMNS), "rows": rows(results)}]
     if urls(results):
-        shown.append({"title": "Web addresses", "columns": ["URL", "Status", "Certificate"], "rows": urls(results)})
+        shown.append({"title": "Web addresses", "columns": ["url", "status", "certificate"], "rows": urls(results)})
     if next_steps and all(result.ok for result in results):
         steps = [[step["purpose"], step["command"]] for step in next_steps]
-        shown.append({"title": "What to try next", "columns": ["To", "Run"], "rows": steps, "last": True})
+        shown.append({"title": "What to try next", "columns": ["to", "run"], "rows": steps, "last": True})
     return shown
 
 

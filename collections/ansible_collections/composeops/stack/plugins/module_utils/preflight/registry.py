@@ -26,7 +26,7 @@ MANIFESTS = ", ".join(
     )
 )
 _IMAGE = re.compile(
-    r"(?P<path>[a-zA-Z0-9][\w.:/-]*?)(?::(?P<tag>[\w][\w.-]{0,127}))?(?:@(?P<digest>\w+:[0-9a-f]{32,}))?\Z"
+    r"(?P<path>[a-zA-Z0-9](?:[\w.:/-]*?[a-zA-Z0-9])?)(?::(?P<tag>[\w][\w.-]{0,127}))?(?:@(?P<digest>\w+:[0-9a-f]{32,}))?\Z"
 )
 _CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
 _OK, _UNAUTHORIZED, _FORBIDDEN, _TOO_MANY = 200, 401, 403, 429

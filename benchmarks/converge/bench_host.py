@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import subprocess
@@ -99,12 +100,21 @@ class BenchHost:
         return completed.stdout
 
 
+def is_there() -> bool:
+    """Whether the test bed has the host, of a run that kept it or was killed."""
+    state = testbed_directory() / "state.json"
+    if not state.exists():
+        raise HarnessError("There is no test bed; start it with `make bed`, then run again.")
+    return NAME in json.loads(state.read_text(encoding="utf-8"))["hosts"]
+
+
 @contextmanager
 def added(keep: bool, known_hosts: Path) -> Iterator[BenchHost]:
-    """Add the host to the bed for as long as the block runs; with ``keep`` it stays, and is taken again next time."""
+    """Have a fresh host in the bed for as long as the block runs; with ``keep`` it stays for a look at it."""
+    if is_there():
+        bed("host", "remove", NAME)
     bed("host", "add", NAME)
     try:
-        bed("inventory")
         host = BenchHost(testbed_directory() / f"inventory-{NAME}", known_hosts)
         known_hosts.write_text(host.bed_known_hosts, encoding="utf-8")
         yield host

@@ -22,6 +22,7 @@ from benchmarks.converge.workspace import Login, Workspace
 WORKSPACE = ROOT / ".cache/benchmarks/converge"
 RESULTS = Path(__file__).parent / "RESULTS.md"
 LOOPBACK = "loopback"
+FULL_REPETITIONS = 5
 SCOPES = {"files": Scope.FILES_AND_PACKAGES, "whole": Scope.WHOLE_HOST}
 
 
@@ -37,7 +38,7 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
         "Everything on a host of its own in the test bed, which it adds and removes. See benchmarks/README.md.",
     )
     names = [contestant.name for contestant in CONTESTANTS]
-    parser.add_argument("--repetitions", type=int, default=5, metavar="N", help="default: 5")
+    parser.add_argument("--repetitions", type=int, default=FULL_REPETITIONS, metavar="N", help="default: 5")
     parser.add_argument("--contestant", action="append", choices=names, help="only this one; may be repeated")
     parser.add_argument("--scope", action="append", choices=[*SCOPES, "system"], help="only this; may be repeated")
     parser.add_argument(
@@ -47,11 +48,16 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
         metavar="MS",
         help="milliseconds of delay to add, 0 for none; may be repeated; default: 0 and 25",
     )
-    parser.add_argument("--results", type=Path, default=RESULTS, metavar="FILE", help=f"default: {RESULTS}")
+    parser.add_argument(
+        "--results", type=Path, metavar="FILE", help=f"default: {RESULTS} for a run of everything, else below .cache"
+    )
     parser.add_argument("--keep-host", action="store_true", help="leave the host in the test bed for a look at it")
     chosen = parser.parse_args(argv)
     if chosen.repetitions < 1:
         parser.error("at least one repetition is needed")
+    if chosen.results is None:
+        partial = chosen.contestant or chosen.scope or chosen.round_trip or chosen.repetitions < FULL_REPETITIONS
+        chosen.results = WORKSPACE / RESULTS.name if partial else RESULTS
     chosen.contestant = [c for c in CONTESTANTS if chosen.contestant is None or c.name in chosen.contestant]
     chosen.scope = chosen.scope or [*SCOPES, "system"]
     chosen.round_trip = [0.0, 25.0] if chosen.round_trip is None else chosen.round_trip
@@ -66,16 +72,24 @@ def distance_name(milliseconds: float) -> str:
 class Run:
     """One run on a host that is there, at distances that are open."""
 
-    def __init__(self, chosen: argparse.Namespace, host: BenchHost, workspace: Workspace) -> None:
+    def __init__(
+        self, chosen: argparse.Namespace, host: BenchHost, workspace: Workspace, facts: dict[str, str]
+    ) -> None:
         self._chosen = chosen
         self._host = host
         self._workspace = workspace
         self._variables = workspace.variables
         self._logins: dict[str, Login] = {}
-        self._results = Results(facts=machine.facts(), notes=report.left_out(chosen.contestant))
+        self._results = Results(facts=facts, notes=report.left_out(chosen.contestant))
+        self._samples: dict[Key, list[float]] = defaultdict(list)
 
-    def everything(self) -> Results:
-        """Open the distances, measure, and return the results."""
+    def results(self) -> Results:
+        """Return what has been found out so far."""
+        self._results.figures = {key: figure(seconds) for key, seconds in self._samples.items()}
+        return self._results
+
+    def everything(self) -> None:
+        """Open the distances and measure."""
         with contextlib.ExitStack() as proxies:
             for milliseconds in self._chosen.round_trip:
                 self._open(milliseconds, proxies)
@@ -84,7 +98,6 @@ class Run:
             self._contest()
             if "system" in self._chosen.scope:
                 self._system()
-        return self._results
 
     def _open(self, milliseconds: float, proxies: contextlib.ExitStack) -> None:
         """Make the host reachable from one distance, for every contestant."""
@@ -121,7 +134,6 @@ class Run:
         """Give every contestant its turns, in an order that changes with each repetition."""
         sites = [site["name"] for site in self._variables["bench_sites"]]
         turns = Turns(self._host, self._workspace, self._variables["bench_packages"], sites)
-        samples: dict[Key, list[float]] = defaultdict(list)
         by_name: dict[str, Contestant] = {contestant.name: contestant for contestant in self._chosen.contestant}
         for repetition in range(self._chosen.repetitions):
             for scope in (SCOPES[name] for name in SCOPES if name in self._chosen.scope):
@@ -130,10 +142,9 @@ class Run:
                     for name in interleaved(names, repetition):
                         taken = turns.take(by_name[name], scope, distance, repetition)
                         for kind, seconds in taken.items():
-                            samples[scope, distance, kind, name].append(seconds)
+                            self._samples[scope, distance, kind, name].append(seconds)
                         said = ", ".join(f"{kind} {seconds:.2f} s" for kind, seconds in taken.items())
                         say(f"{scope.value}, {distance}, repetition {repetition + 1}, {name}: {said}")
-        self._results.figures = {key: figure(seconds) for key, seconds in samples.items()}
 
     def _system(self) -> None:
         if not PLAYBOOK.exists():
@@ -154,21 +165,24 @@ class Run:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Measure, write the page; 1 when nothing can be said, 2 when a required ratio was missed."""
+    """Measure and write the page; 1 when the run could not be completed, 2 when a required ratio was missed."""
     chosen = arguments(argv)
     facts = machine.facts()
-    if "NOT" in facts["load average at the start"]:
-        say(f"warning: this machine is busy, load average {facts['load average at the start']}")
+    say(f"load average: {facts[machine.LOAD]}")
     workspace = Workspace(WORKSPACE)
     try:
         with bench_host.added(chosen.keep_host, workspace.known_hosts) as host:
-            results = Run(chosen, host, workspace).everything()
+            run = Run(chosen, host, workspace, facts)
+            try:
+                run.everything()
+            finally:
+                say("\n" + report.page(run.results()))
     except HarnessError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {error}\nThe run was not completed, so {chosen.results} was not written.", file=sys.stderr)
         return 1
-    chosen.results.write_text(report.page(results), encoding="utf-8")
-    say(f"\n{report.page(results)}\nwritten to {chosen.results}; logs are in {workspace.logs}")
-    return 2 if report.unmet(results) else 0
+    chosen.results.write_text(report.page(run.results()), encoding="utf-8")
+    say(f"written to {chosen.results}; logs are in {workspace.logs}")
+    return 2 if report.unmet(run.results()) else 0
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ from pathlib import Path
 IDLE_LOAD = 0.5
 """A load average above this, before anything was started, means that others use the machine too."""
 
+LOAD = "load average at the start"
+
 PACKAGES = ("ansible-core", "ansible", "mitogen", "pyinfra", "jinja2", "paramiko")
 
 
@@ -38,6 +40,6 @@ def facts() -> dict[str, str]:
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "machine": f"{processor()}, {os.cpu_count()} cores, {memory_gib()} GiB, Linux {platform.release()}",
-        "load average at the start": f"{load:.2f} ({idle})",
+        LOAD: f"{load:.2f} ({idle})",
         "controller": f"Python {platform.python_version()}, {versions()}",
     }

@@ -23,8 +23,14 @@ class WholeSystem:
         self._workspace = workspace
 
     def add_inventory(self, distance: str, login: Login) -> None:
-        """Write the third inventory, which only says from how far the host is reached."""
-        document = {"all": {"hosts": {self._host.system_name: ansible_connection(login)}}}
+        """Write the third inventory, which only says from how far the host is reached.
+
+        The host keeps its address there: the system checks from the controller what is reachable at it.
+        """
+        connection = ansible_connection(login)
+        connection["ansible_host"] = self._host.address
+        connection["ansible_ssh_common_args"] += f" -o HostName={login.address} -o HostKeyAlias={self._host.address}"
+        document = {"all": {"hosts": {self._host.system_name: connection}}}
         self._inventory(distance).write_text(yaml.safe_dump(document), encoding="utf-8")
 
     def converge(self, distance: str) -> None:

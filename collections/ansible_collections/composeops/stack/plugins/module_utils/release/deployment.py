@@ -163,6 +163,7 @@ class Deployment:
             images=self._image_ids(target.services),
             always_pull=self.request.pull == "always",
             writes=target.files.changed_from(observed.disk),
+            written_at=self._written_at(target),
             record=not target.recorded_in(record),
             was_stopped=bool(record and record.stopped),
             notes=target.notes,
@@ -174,12 +175,14 @@ class Deployment:
             self._images.pull([*plan.pulls, *plan.refreshes])
             # A tag may have moved: only now is it known which services have to be recreated.
             plan = replace(self.plan(observed, target), pulls=plan.pulls, refreshes=plan.refreshes)
+        self._forget_outdated(observed.record)
         try:
             containers = self._take(plan.steps(), observed, target)
         except ComposeOpsError as error:
             left = self._put_back(observed, target)
             raise DeploymentFailed(error, left, changed=plan.changes, containers=self._what_runs()) from error
         if observed.record and not plan.changes:
+            self.project.forget_previous()
             return Outcome(plan, tuple(containers), observed.record.images)
         digests = self._digests(target.services)
         self._record(target, digests)
@@ -196,6 +199,8 @@ class Deployment:
                 self._remove([found for found in observed.containers if found.service in step.subjects])
             elif step.kind == "start":
                 self._start(step.subjects, target.services)
+            elif step.kind == "restart":
+                self._compose.restart(step.subjects, START_ALLOWANCE)
             elif step.kind == "wait":
                 seen = None if acted else observed.containers
                 containers = self._gate.wait(target.services, step.conditions or {}, observed.containers, seen)
@@ -219,6 +224,12 @@ class Deployment:
         except ComposeOpsError:
             return []
 
+    def _forget_outdated(self, record: StackState | None) -> None:
+        """Remove what an earlier run set aside and died before removing, after it had recorded its own release."""
+        previous = self.project.read_previous()
+        if previous and (record is None or fingerprints.of_files(self._key, previous) != record.revision):
+            self.project.forget_previous()
+
     def _put_back(self, observed: Observation, target: Target) -> str:
         """Put the release before back where there is one, and return what is there now."""
         previous = self.project.read_previous()
@@ -230,8 +241,10 @@ class Deployment:
             services = render.services_of(json.loads(previous.compose))
             self.project.write(previous, [file.path for file in target.files.files])
             containers = self._gate.containers()
-            plan = make_plan(services, containers, images=self._image_ids(services))
             before = Target(services, observed.record.endpoints, previous, "", "")
+            plan = make_plan(
+                services, containers, images=self._image_ids(services), written_at=self._written_at(before)
+            )
             self._take(plan.steps(), replace(observed, containers=tuple(containers)), before)
         except ComposeOpsError as error:
             return f"Putting the release before back failed too, only its files are back: {error}"
@@ -252,6 +265,9 @@ class Deployment:
         )
         state.write_state(record, self._root)
         self.project.forget_previous()
+
+    def _written_at(self, target: Target) -> dict[str, float]:
+        return self.project.written_at([file.path for file in target.files.files])
 
     def _digests(self, services: Sequence[Service]) -> dict[str, str]:
         present = self._images.present(service.image for service in services)

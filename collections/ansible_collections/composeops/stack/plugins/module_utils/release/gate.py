@@ -102,9 +102,11 @@ class Gate:
         return parse(self._docker.containers(self._stack))
 
     def diagnose(self, services: Sequence[Service], names: Sequence[str]) -> GateFailure | None:
-        """Return what is wrong with the named services right now, or None where nothing is to be seen."""
+        """Return what is wrong with new containers of the named services, or None where nothing is to be seen."""
         containers = self.containers()
-        conditions: dict[str, Wanted] = dict.fromkeys(names, "ready")
+        revisions = {service.name: service.revision for service in services}
+        new = {found.service for found in containers if found.revision == revisions.get(found.service)}
+        conditions: dict[str, Wanted] = dict.fromkeys((name for name in names if name in new), "ready")
         wanted = [service for service in services if service.name in conditions]
         moment = Moment(self._clock.now(), self._policy.limit, {})
         verdicts = self._judge(wanted, conditions, containers, moment)

@@ -111,6 +111,8 @@ class Service:
     restarts: bool = False
     """Its restart policy brings it back whenever it ends."""
     waits_for: Mapping[str, Condition] = field(default_factory=dict)
+    mounts: tuple[str, ...] = ()
+    """Files and directories beside the compose file that it mounts."""
     shares_with: tuple[str, ...] = ()
     """Services whose namespaces it joins: when they are recreated, so is this one."""
 

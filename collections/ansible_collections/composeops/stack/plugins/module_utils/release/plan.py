@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -12,8 +13,8 @@ from ansible_collections.composeops.stack.plugins.module_utils.release.container
 from ansible_collections.composeops.stack.plugins.module_utils.release.health import Wanted
 from ansible_collections.composeops.stack.plugins.module_utils.release.model import Service
 
-Action = Literal["create", "recreate", "start", "scale", "keep"]
-StepKind = Literal["write", "remove", "wait", "start"]
+Action = Literal["create", "recreate", "start", "scale", "restart", "keep"]
+StepKind = Literal["write", "remove", "wait", "start", "restart"]
 
 
 @dataclass(frozen=True)
@@ -75,10 +76,16 @@ class Plan:
         for wave, conditions in zip(self.waves, self.waits, strict=True):
             if conditions:
                 steps.append(Step("wait", tuple(conditions), conditions))
-            steps.append(Step("start", wave))
+            restarts = tuple(name for name in wave if self._action(name) == "restart")
+            starts = tuple(name for name in wave if name not in restarts)
+            steps += [Step("start", starts)] if starts else []
+            steps += [Step("restart", restarts)] if restarts else []
         names = [service.name for service in self.services]
         steps.append(Step("wait", tuple(names), dict.fromkeys(names, "ready")))
         return steps
+
+    def _action(self, name: str) -> Action:
+        return next(service.action for service in self.services if service.name == name)
 
     def sentences(self) -> list[str]:
         """Return what is done, for a person; nothing where nothing changes."""
@@ -100,13 +107,15 @@ def make_plan(
     images: Mapping[str, str],
     always_pull: bool = False,
     writes: Sequence[str] = (),
+    written_at: Mapping[str, float] | None = None,
     record: bool = False,
     was_stopped: bool = False,
     notes: Sequence[str] = (),
 ) -> Plan:
     """Return what to do.
 
-    ``images`` maps the references that this host has to their image ids. ``was_stopped`` says that an operator stopped
+    ``images`` maps the references that this host has to their image ids; ``written_at`` says when the files that
+    stay as they are were written, in seconds since the epoch. ``was_stopped`` says that an operator stopped
     the stack, so that containers which ended well are started again too.
     """
     existing = by_service(containers)
@@ -114,6 +123,7 @@ def make_plan(
         service.name: _plan_service(service, existing.get(service.name, []), images, was_stopped)
         for service in services
     }
+    _reread(services, existing, planned, {**(written_at or {}), **dict.fromkeys(writes, math.inf)})
     _follow(services, planned)
     actions = [service for service in services if planned[service.name].action != "keep"]
     waves = _waves(services, {service.name for service in actions})
@@ -157,6 +167,21 @@ def _why_recreate(service: Service, containers: Sequence[Container], images: Map
         if service.image in images and container.image_id != images[service.image]:
             return f"another image has become {service.image}"
     return ""
+
+
+def _reread(
+    services: Sequence[Service],
+    existing: Mapping[str, Sequence[Container]],
+    planned: dict[str, ServicePlan],
+    written_at: Mapping[str, float],
+) -> None:
+    """Restart what would stay, and mounts a file that is younger than its container: it may hold another one open."""
+    for service in services:
+        started_at = min((found.started_at for found in existing.get(service.name, [])), default=math.inf)
+        for path, written in sorted(written_at.items()):
+            mounted = any(mount in (".", path) or path.startswith(f"{mount}/") for mount in service.mounts)
+            if mounted and written > started_at and planned[service.name].action == "keep":
+                planned[service.name] = ServicePlan(service.name, "restart", f"{path} was changed on the host")
 
 
 def _follow(services: Sequence[Service], planned: dict[str, ServicePlan]) -> None:

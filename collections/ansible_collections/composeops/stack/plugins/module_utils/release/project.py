@@ -53,6 +53,11 @@ class ProjectDirectory:
         """Return what is there of ``paths`` and the two files every stack has, or None before the first deployment."""
         return self._read(self.path, paths)
 
+    def written_at(self, paths: Collection[str]) -> dict[str, float]:
+        """Return when those of ``paths`` that exist were written, in seconds since the epoch."""
+        locations = {path: os.path.join(self.path, path) for path in paths}
+        return {path: os.stat(place).st_mtime for path, place in locations.items() if os.path.isfile(place)}
+
     def read_previous(self) -> ProjectFiles | None:
         """Return what was deployed before a run that has not ended well, or None."""
         root = os.path.join(self.path, PREVIOUS)

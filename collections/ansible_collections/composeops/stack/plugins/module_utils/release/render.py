@@ -99,7 +99,7 @@ def render(
 
 def services_of(compose: Mapping[str, Any]) -> tuple[Service, ...]:
     """Return the services of a rendered compose file."""
-    return tuple(_service(name, definition) for name, definition in sorted(compose["services"].items()))
+    return tuple(_service(compose, name) for name in sorted(compose["services"]))
 
 
 def environment_file(values: Mapping[str, str]) -> str:
@@ -306,15 +306,13 @@ def _revision(request: StackRequest, compose: Mapping[str, Any], name: str, fing
     if deploy:
         definition["deploy"] = deploy
     attached = _attached(compose, name)
-    paths = _relative_mounts(definition)
-    paths += [posixpath.normpath(source["file"]) for source in attached if _is_relative(source.get("file") or "/")]
     variables = [source["environment"] for source in attached if source.get("environment")]
     material = {
         "definition": definition,
         "attached": attached,
         "files": {
             file.path: [hashlib.sha256(file.content).hexdigest(), file.executable]
-            for path in paths
+            for path in _mounts(compose, name)
             for file in _files_below(request.files, path)
         },
         "values": {variable: request.environment.get(variable) for variable in variables},
@@ -328,7 +326,15 @@ def _replicas(definition: Mapping[str, Any]) -> int:
     return 1 if declared is None else int(declared)
 
 
-def _service(name: str, definition: Mapping[str, Any]) -> Service:
+def _mounts(compose: Mapping[str, Any], name: str) -> list[str]:
+    """Return what a service mounts from beside the compose file, its secrets and configs included."""
+    sources = [source.get("file") or "/" for source in _attached(compose, name)]
+    beside = [posixpath.normpath(source) for source in sources if _is_relative(source)]
+    return [*_relative_mounts(compose["services"][name]), *beside]
+
+
+def _service(compose: Mapping[str, Any], name: str) -> Service:
+    definition = compose["services"][name]
     health = definition.get("healthcheck") or {}
     test = health.get("test") or []
     policy = (definition.get("deploy") or {}).get("restart_policy") or {}
@@ -344,6 +350,7 @@ def _service(name: str, definition: Mapping[str, Any]) -> Service:
             for other, dependency in (definition.get("depends_on") or {}).items()
             if dependency.get("required", True)
         },
+        mounts=tuple(_mounts(compose, name)),
         shares_with=tuple(_shares_with(definition)),
     )
 

@@ -1,0 +1,240 @@
+# Copyright: ComposeOps contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A Docker engine with compose that lives in memory, so that whole deployments, and deaths in between, run in a test.
+
+The compose text given to it is JSON in the canonical form, because it only interpolates and does not normalise.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any
+
+from ansible_collections.composeops.stack.plugins.module_utils.errors import CommandError
+from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Completed
+
+_VARIABLE = re.compile(r"(?<!\$)\$\{(\w+)\}")
+
+
+class Killed(BaseException):
+    """SIGKILL, as far as the code under test can tell: nothing catches it."""
+
+
+@dataclass
+class FakeClock:
+    """A clock that moves when somebody sleeps."""
+
+    time: float = 1_700_000_000.0
+
+    def now(self) -> float:
+        return self.time
+
+    def elapsed(self) -> float:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.time += seconds
+
+
+@dataclass
+class FakeEngine:
+    """Answers the command lines of this collection. ``registry`` maps references to image ids."""
+
+    clock: FakeClock
+    registry: dict[str, str]
+    images: dict[str, str] = field(default_factory=dict)
+    containers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    networks: list[str] = field(default_factory=list)
+    volumes: list[str] = field(default_factory=list)
+    never_healthy: set[str] = field(default_factory=set)
+    """Images whose containers never become healthy."""
+    crashing: set[str] = field(default_factory=set)
+    """Images whose containers end at once and are restarted again and again."""
+    refusing: dict[str, str] = field(default_factory=dict)
+    """Services that compose cannot start, with what it says."""
+    logs: dict[str, str] = field(default_factory=dict)
+    running: bool = True
+    calls: list[list[str]] = field(default_factory=list)
+    before_each: Callable[[], None] = lambda: None
+    started: int = 0
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        stdin: str | None = None,
+        environment: Mapping[str, str] | None = None,
+        directory: str | None = None,
+        timeout: float = 0,
+        check: bool = True,
+    ) -> Completed:
+        self.before_each()
+        self.calls.append(list(argv))
+        returncode, stdout, stderr = self._answer(list(argv), stdin or "", dict(environment or {}))
+        if check and returncode:
+            raise CommandError(f"{' '.join(argv)} failed: {stderr}", returncode=returncode, stderr=stderr)
+        return Completed(tuple(argv), returncode, stdout, stderr)
+
+    def count(self, *words: str) -> int:
+        """Return how often a command line with these words was run."""
+        return sum(all(word in call for word in words) for call in self.calls)
+
+    def of(self, service: str) -> dict[str, Any]:
+        return next(found for found in self.containers.values() if self._service(found) == service)
+
+    def stop(self, service: str, exit_code: int = 0) -> None:
+        """End a container, as a crash or an operator would."""
+        self.of(service)["State"].update(Status="exited", Running=False, ExitCode=exit_code)
+
+    def _answer(self, argv: list[str], stdin: str, environment: dict[str, str]) -> tuple[int, str, str]:
+        if not self.running:
+            return 1, "", "Cannot connect to the Docker daemon at unix:///var/run/docker.sock."
+        if argv[1] == "compose":
+            return self._compose(argv, stdin, environment)
+        handler: dict[str, Callable[[list[str]], tuple[int, str, str]]] = {
+            "ps": lambda _: (0, "\n".join(self.containers), ""),
+            "inspect": self._inspect,
+            "image": self._image_inspect,
+            "pull": self._pull,
+            "logs": lambda words: (0, self.logs.get(self._service(self.containers[words[-1]]), ""), ""),
+            "stop": lambda _: (0, "", ""),
+            "rm": self._remove,
+            "version": lambda _: (0, "26.1.5", ""),
+            "network": lambda _: (0, "\n".join(self.networks), ""),
+            "volume": lambda _: (0, "\n".join(self.volumes), ""),
+        }
+        return handler[argv[1]](argv)
+
+    def _inspect(self, argv: list[str]) -> tuple[int, str, str]:
+        return 0, json.dumps([self._now(self.containers[identifier]) for identifier in argv[4:]]), ""
+
+    def _image_inspect(self, argv: list[str]) -> tuple[int, str, str]:
+        wanted = argv[5:]
+        missing = [reference for reference in wanted if reference not in self.images]
+        lines = [
+            json.dumps({"id": self.images[reference], "digests": [f"{reference}@{self.images[reference]}-digest"]})
+            for reference in wanted
+            if reference not in missing
+        ]
+        return bool(missing), "\n".join(lines), "".join(f"Error: No such image: {name}\n" for name in missing)
+
+    def _pull(self, argv: list[str]) -> tuple[int, str, str]:
+        reference = argv[-1]
+        if reference not in self.registry:
+            return 1, "", f"Error response from daemon: manifest for {reference} not found: manifest unknown\n"
+        self.images[reference] = self.registry[reference]
+        return 0, reference, ""
+
+    def _remove(self, argv: list[str]) -> tuple[int, str, str]:
+        for identifier in argv[2:]:
+            del self.containers[identifier]
+        return 0, "", ""
+
+    def _compose(self, argv: list[str], stdin: str, environment: dict[str, str]) -> tuple[int, str, str]:
+        if "config" in argv:
+            return self._config(argv, stdin, environment)
+        action = next(word for word in argv if word in ("up", "stop", "restart", "down"))
+        if action == "down":
+            self.containers.clear()
+            self.networks.clear()
+            return 0, "", ""
+        if action == "up":
+            return self._up(argv)
+        for container in self.containers.values():
+            if action == "stop":
+                container["State"].update(Status="exited", Running=False)
+            else:
+                self._start(container)
+        return 0, "", ""
+
+    def _config(self, argv: list[str], stdin: str, environment: dict[str, str]) -> tuple[int, str, str]:
+        if "--quiet" in argv:
+            return 0, "", ""
+        names = _VARIABLE.findall(stdin)
+        warnings = [
+            f'time="x" level=warning msg="The \\"{name}\\" variable is not set. Defaulting to a blank string."\n'
+            for name in names
+            if name not in environment
+        ]
+        text = _VARIABLE.sub(lambda found: environment.get(found.group(1), ""), stdin)
+        try:
+            json.loads(text)
+        except ValueError:
+            return 15, "", "yaml: line 3: did not find expected ',' or ']'\n"
+        return 0, text, "".join(warnings)
+
+    def _up(self, argv: list[str]) -> tuple[int, str, str]:
+        with open(argv[argv.index("--file") + 1], encoding="utf-8") as stream:
+            declared = json.load(stream)["services"]
+        with open(argv[argv.index("--env-file") + 1], encoding="utf-8") as stream:
+            stream.read()
+        for service in argv[argv.index("never") + 1 :]:
+            if service in self.refusing:
+                return 1, "", self.refusing[service]
+            definition = declared[service]
+            existing = [found for found in self.containers.values() if self._service(found) == service]
+            same = [found for found in existing if self._as_declared(found, definition)]
+            if same:
+                self._start(same[0])
+                continue
+            for found in existing:
+                del self.containers[found["Id"]]
+            self._create(service, definition)
+        return 0, "", ""
+
+    def _as_declared(self, container: dict[str, Any], definition: dict[str, Any]) -> bool:
+        labels = container["Config"]["Labels"]
+        same_label: bool = labels["composeops.revision"] == definition["labels"]["composeops.revision"]
+        return same_label and container["Image"] == self.images[definition["image"]]
+
+    def _create(self, service: str, definition: dict[str, Any]) -> None:
+        self.started += 1
+        identifier = f"{service}-{self.started}"
+        self.containers[identifier] = {
+            "Id": identifier,
+            "Name": f"/shop-{service}-1",
+            "Image": self.images[definition["image"]],
+            "RestartCount": 0,
+            "State": {"Status": "created", "ExitCode": 0},
+            "HostConfig": {
+                "PortBindings": {
+                    f"{port['target']}/tcp": [{"HostIp": port["host_ip"], "HostPort": port["published"]}]
+                    for port in definition.get("ports", [])
+                }
+            },
+            "Config": {
+                "Image": definition["image"],
+                "Labels": {"com.docker.compose.service": service, **definition["labels"]},
+            },
+            "checked": "healthcheck" in definition,
+        }
+        self._start(self.containers[identifier])
+
+    def _start(self, container: dict[str, Any]) -> None:
+        container["State"].update(Status="running", Running=True, ExitCode=0, since=self.clock.now())
+
+    def _now(self, container: dict[str, Any]) -> dict[str, Any]:
+        """Let time pass for a container: healthy after two seconds, unless it is told otherwise."""
+        state = container["State"]
+        state["StartedAt"] = datetime.fromtimestamp(state.get("since", 0), timezone.utc).strftime(
+            "%Y-%m-%dT%H:%M:%S.%fZ"
+        )
+        image = container["Config"]["Image"]
+        age = self.clock.now() - state.get("since", 0)
+        if image in self.crashing and state["Status"] in ("running", "restarting"):
+            container["RestartCount"] = int(age)
+            state.update(Status="restarting", ExitCode=1)
+        if container["checked"] and state["Status"] == "running":
+            healthy = age >= 2 and image not in self.never_healthy
+            state["Health"] = {"Status": "healthy" if healthy else "starting", "Log": []}
+        if image in self.never_healthy and "Health" in state:
+            state["Health"]["Log"] = [{"ExitCode": 1, "Output": "HTTP 503"}]
+        return container
+
+    @staticmethod
+    def _service(container: dict[str, Any]) -> str:
+        return str(container["Config"]["Labels"]["com.docker.compose.service"])

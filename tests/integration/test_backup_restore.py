@@ -1,0 +1,217 @@
+"""Restores on a real host: after everything was destroyed, of damaged backups, killed half way."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.integration.backup_host import (
+    DATABASE,
+    POSTGRES_CONTAINER,
+    REDIS,
+    REDIS_CONTAINER,
+    BackupHost,
+    bench_fixture,
+)
+
+pytestmark = pytest.mark.bed
+
+__all__ = ["bench_fixture"]
+
+MODULE = "composeops.stack.backup_restore"
+
+
+def restore(bench: BackupHost, source: str, **options: str) -> dict[str, object]:
+    result = bench.host.module(MODULE, {"source": source, **options})
+    assert not result["failed"], result["msg"]
+    return result
+
+
+def test_a_row_and_a_key_are_back_after_containers_and_volumes_were_destroyed(bench: BackupHost) -> None:
+    bench.psql("""
+        CREATE TABLE pets(name text PRIMARY KEY); INSERT INTO pets VALUES ('Rex');
+        CREATE ROLE reader LOGIN PASSWORD 'reader-password'; GRANT SELECT ON pets TO reader;
+        ALTER DATABASE app SET search_path TO '$user', public; ALTER ROLE reader IN DATABASE app SET work_mem TO '8MB';
+        REVOKE CONNECT ON DATABASE app FROM PUBLIC; GRANT CONNECT ON DATABASE app TO reader;
+    """)
+    bench.redis("SET", "pet:1", "Rex")
+    bench.redis("SET", "session", "x", "EX", "3600")
+    access = bench.psql("SELECT datacl FROM pg_database WHERE datname = 'app'")
+    settings = bench.psql("SELECT setrole::regrole, setconfig FROM pg_db_role_setting ORDER BY 1")
+    identifiers = {source: bench.backup(source) for source in (DATABASE, REDIS)}
+
+    bench.destroy()
+    bench.up()
+    assert bench.psql("SELECT to_regclass('pets') IS NULL") == "t"
+    assert bench.redis("DBSIZE") == "0"
+
+    for source, identifier in identifiers.items():
+        planned = bench.host.module(MODULE, {"source": source}, check=True, diff=True)
+        assert planned["changed"]
+        assert planned["backup"] == identifier
+        assert "kept" not in planned
+    assert bench.psql("SELECT to_regclass('pets') IS NULL") == "t"
+    assert bench.redis("DBSIZE") == "0"
+
+    results = {source: restore(bench, source) for source in identifiers}
+    assert {source: result["backup"] for source, result in results.items()} == identifiers
+    assert bench.psql("SELECT name FROM pets") == "Rex"
+    assert bench.redis("GET", "pet:1") == "Rex"
+    assert 0 < int(bench.redis("TTL", "session")) <= 3600
+    assert bench.psql("SELECT datacl FROM pg_database WHERE datname = 'app'") == access
+    assert (
+        bench.psql(
+            "SELECT setrole::regrole, setconfig FROM pg_db_role_setting s JOIN pg_database d ON d.oid = setdatabase "
+            "WHERE datname = 'app' ORDER BY 1"
+        )
+        == settings
+    )
+    assert bench.psql("SET ROLE reader; SELECT name FROM pets") == "Rex"
+    aside = str(results[DATABASE]["kept"]).removeprefix("database ")
+    assert bench.psql(f"SELECT count(*) FROM pg_database WHERE datname = '{aside}'") == "1"
+
+    # With `appendonly yes` a server reads its append-only files alone: they, too, have to be the restored ones.
+    bench.compose("restart redis")
+    bench.up()
+    assert bench.redis("GET", "pet:1") == "Rex"
+
+
+def test_what_serves_is_kept_and_clients_connect_again(bench: BackupHost) -> None:
+    bench.psql("CREATE TABLE IF NOT EXISTS visits(n int); DELETE FROM visits; INSERT INTO visits VALUES (1)")
+    bench.backup(DATABASE)
+    bench.psql("INSERT INTO visits VALUES (2)")
+    bench.host.run(
+        ["docker", "exec", "-d", POSTGRES_CONTAINER, "psql", "-U", "app", "app", "-c", "SELECT pg_sleep(600)"]
+    )
+    bench.wait(
+        f"docker exec {POSTGRES_CONTAINER} psql -U app postgres -Atc "
+        "\"SELECT 1 FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)%' AND datname = 'app'\" | grep -q 1"
+    )
+    kept = str(restore(bench, DATABASE)["kept"]).removeprefix("database ")
+    assert bench.psql("SELECT string_agg(n::text, ',') FROM visits") == "1"
+    assert bench.psql("SELECT string_agg(n::text, ',' ORDER BY n) FROM visits", kept) == "1,2"
+    assert (
+        bench.psql(
+            "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)%' AND pid <> pg_backend_pid()"
+        )
+        == "0"
+    )
+
+
+def test_rows_written_while_a_dump_runs_do_not_make_its_restore_fail(bench: BackupHost) -> None:
+    bench.psql("CREATE TABLE IF NOT EXISTS load AS SELECT i, md5(i::text) AS v FROM generate_series(1, 300000) i")
+    writer = "while :; do echo \"INSERT INTO load SELECT 0, 'new' FROM generate_series(1, 50);\"; done"
+    unit = f"systemd-run --quiet --unit bkload sh -c '{{ {writer}; }} | docker exec -i {POSTGRES_CONTAINER} psql -qX -U app app'"
+    bench.host.run("systemctl reset-failed bkload.service")
+    bench.host.run(unit.replace("'new'", "1").replace("SELECT 0, 1", "SELECT 0, 1::text"), check=True)
+    try:
+        bench.wait(
+            f"docker exec {POSTGRES_CONTAINER} psql -U app app -Atc 'SELECT 1 FROM load WHERE i = 0 LIMIT 1' | grep -q 1"
+        )
+        identifier = bench.backup(DATABASE)
+    finally:
+        bench.host.run("systemctl stop bkload.service")
+    written = int(bench.psql("SELECT count(*) FROM load"))
+    notes = restore(bench, DATABASE, backup=identifier)["notes"]
+    assert "as in the backup" in str(notes)
+    assert 300000 < int(bench.psql("SELECT count(*) FROM load")) < written
+
+
+@pytest.mark.parametrize(("source", "name"), [(DATABASE, "database.pgdump"), (REDIS, "dump.rdb")])
+def test_a_damaged_object_is_refused_and_the_data_still_serves(bench: BackupHost, source: str, name: str) -> None:
+    bench.psql("CREATE TABLE IF NOT EXISTS still(n int)")
+    bench.redis("SET", "still", "here")
+    identifier = bench.backup(source)
+    key = f"{source}/{bench.name}/{identifier}/{name}"
+    content = bytearray(bench.s3.get_object(Bucket=bench.bucket, Key=key)["Body"].read())
+    content[len(content) // 2] ^= 1
+    bench.s3.put_object(Bucket=bench.bucket, Key=key, Body=bytes(content))
+    refused = bench.host.module(MODULE, {"source": source, "backup": identifier})
+    assert refused["failed"]
+    assert "is damaged" in refused["msg"]
+    assert bench.psql("SELECT to_regclass('still')") == "still"
+    assert bench.redis("GET", "still") == "here"
+    bench.s3.delete_object(Bucket=bench.bucket, Key=f"{source}/{bench.name}/{identifier}/manifest.json")
+
+
+def falsify(bench: BackupHost, source: str, identifier: str, change: object) -> None:
+    """Change a manifest, as if it had been made of other data."""
+    key = f"{source}/{bench.name}/{identifier}/manifest.json"
+    manifest = json.loads(bench.s3.get_object(Bucket=bench.bucket, Key=key)["Body"].read())
+    manifest["invariants"] = change
+    bench.s3.put_object(Bucket=bench.bucket, Key=key, Body=json.dumps(manifest).encode())
+
+
+def test_a_database_that_is_not_what_was_counted_is_not_swapped_in(bench: BackupHost) -> None:
+    bench.psql("CREATE TABLE IF NOT EXISTS counted(n int); DELETE FROM counted; INSERT INTO counted VALUES (1)")
+    identifier = bench.backup(DATABASE)
+    falsify(bench, DATABASE, identifier, {"rows": {"public.counted": 2}})
+    bench.psql("UPDATE counted SET n = 7")
+    refused = bench.host.module(MODULE, {"source": DATABASE, "backup": identifier})
+    assert refused["failed"]
+    assert "public.counted has 1 instead of 2" in refused["msg"]
+    assert bench.psql("SELECT n FROM counted") == "7"
+    assert bench.psql("SELECT count(*) FROM pg_database WHERE datname LIKE '%restoring'") == "0"
+
+
+def test_a_redis_that_is_not_what_was_counted_is_not_swapped_in(bench: BackupHost) -> None:
+    bench.redis("SET", "still", "here")
+    started = bench.host.run("docker inspect --format '{{.State.StartedAt}}' " + REDIS_CONTAINER).stdout
+    identifier = bench.backup(REDIS)
+    falsify(bench, REDIS, identifier, {"first_database": {"index": 0, "keys": 1000, "expiring": 0}})
+    refused = bench.host.module(MODULE, {"source": REDIS, "backup": identifier})
+    assert refused["failed"]
+    assert "1000 were in it" in refused["msg"]
+    assert bench.redis("GET", "still") == "here"
+    assert bench.host.run("docker inspect --format '{{.State.StartedAt}}' " + REDIS_CONTAINER).stdout == started
+    assert "composeops-restore" not in bench.host.run("docker ps --all").stdout
+
+
+def test_a_restore_killed_while_redis_is_stopped_is_recovered_by_the_next_run(bench: BackupHost) -> None:
+    bench.redis("SET", "killed", "before")
+    bench.backup(REDIS)
+    bench.redis("SET", "killed", "after")
+    bench.host.run("systemctl reset-failed bkr.service")
+    bench.host.run(f"systemd-run --quiet --unit bkr composeops backup restore {REDIS}", check=True)
+    # The moment between stopping the server and starting it again.
+    bench.host.run(
+        f"until [ \"$(docker inspect --format '{{{{.State.Running}}}}' {REDIS_CONTAINER})\" = false ]; do :; done; "
+        "systemctl kill --signal KILL bkr.service",
+        check=True,
+    )
+    bench.wait("! systemctl is-active --quiet bkr.service")
+    assert bench.host.run("docker inspect --format '{{.State.Running}}' " + REDIS_CONTAINER).stdout == "false\n"
+    completed = bench.program(f"backup run {REDIS}")
+    assert "an interrupted restore" in completed.stdout
+    bench.up()
+    assert bench.redis("GET", "killed") in ("before", "after")
+    assert completed.ok or bench.program(f"backup run {REDIS}").ok
+    assert "composeops-restore" not in bench.host.run("docker ps --all").stdout
+
+
+def test_a_redis_that_cannot_start_any_more_is_restored(bench: BackupHost) -> None:
+    bench.redis("SET", "survivor", "yes")
+    bench.backup(REDIS)
+    bench.compose("stop redis")
+    volume = bench.host.run(
+        "docker volume inspect --format '{{.Mountpoint}}' backuptest_redis", check=True
+    ).stdout.strip()
+    bench.host.run(f"for f in {volume}/appendonlydir/*; do echo rubbish > $f; done", check=True)
+    bench.compose("start redis")
+    bench.wait(f"docker logs {REDIS_CONTAINER} 2>&1 | grep -qi 'fatal\\|format'")
+    bench.compose("stop redis")
+    restore(bench, REDIS)
+    bench.up()
+    assert bench.redis("GET", "survivor") == "yes"
+
+
+def test_a_service_without_a_container_is_told_what_to_do(bench: BackupHost) -> None:
+    bench.backup(DATABASE)
+    bench.compose("rm --force --stop postgres")
+    try:
+        refused = bench.host.module(MODULE, {"source": DATABASE}, check=True)
+    finally:
+        bench.up()
+    assert refused["failed"]
+    assert "Deploy the stack first" in refused["msg"]

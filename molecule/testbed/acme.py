@@ -8,7 +8,7 @@ from __future__ import annotations
 import docker
 import urllib3
 
-from testbed import containers, machine, names, network, pki
+from testbed import containers, images, machine, names, network, pki
 from testbed.containers import Container
 from testbed.state import HostRecord, State, StateDirectory
 from testbed.waiting import wait_for
@@ -62,7 +62,7 @@ def ensure(client: docker.DockerClient, directory: StateDirectory, state: State,
         bed=state.id,
         name=container_name(host),
         role="acme",
-        image_id=client.images.get(names.image(state.id, "acme")).id,
+        image_id=images.identifier(client, names.image(state.id, "acme")),
         network=state.network,
         address=own,
         configuration={"Binds": [f"{directory / folder}:/run/testbed:ro"]},

@@ -9,7 +9,7 @@ import secrets
 import docker
 from docker.errors import APIError, ImageNotFound
 
-from testbed import images, machine, names, packages
+from testbed import images, machine, names, packages, trees
 from testbed.errors import BedError
 from testbed.progress import Progress
 from testbed.runner import run
@@ -87,7 +87,7 @@ def _from_hub(client: docker.DockerClient, directory: StateDirectory, state: Sta
     pull(client, directory, state, upstream)
     tag = names.image(state.id, release)
     files = {**images.context_files(images.FOLDER / "base"), "apt.conf": apt_configuration().encode()}
-    content = images.digest(files, {}, client.images.get(upstream).id)
+    content = images.digest(files, {}, images.identifier(client, upstream))
     there = images.current(client, tag)
     if there is not None and there.labels.get(names.CONTENT_LABEL) == content:
         return UNCHANGED
@@ -157,20 +157,28 @@ def _from_debian(client: docker.DockerClient, directory: StateDirectory, state: 
     there = images.current(client, tag)
     if there is not None and there.labels.get(names.CONTENT_LABEL) == content:
         return UNCHANGED
-    # A run that was killed may have left an mmdebstrap behind that still writes: never into the same file.
-    output = directory / "build" / f"{release}-{secrets.token_hex(4)}.tar"
-    output.parent.mkdir(mode=0o700, exist_ok=True)
-    run(
-        mmdebstrap_command(release, str(output), settings, mirrors),
-        log=directory / "logs" / f"mmdebstrap-{release}.log",
-        next_step=f"Read {directory / 'logs'}/mmdebstrap-{release}.log; most often the mirror was not reachable.",
-    )
-    labels = " ".join(f'{key}="{value}"' for key, value in names.labels(state.id, content=content).items())
-    repository, _, version = tag.rpartition(":")
-    client.api.import_image_from_file(
-        str(output), repository=repository, tag=version, changes=[f"LABEL {labels}", 'CMD ["/bin/bash"]']
-    )
-    output.unlink()
+    build = directory / "build"
+    # What a run that was killed left behind.
+    for leftover in build.glob(f"mmdebstrap-{release}-*"):
+        trees.remove(leftover)
+    # Never the same place twice: an mmdebstrap that outlived its run may still be writing.
+    work = build / f"mmdebstrap-{release}-{secrets.token_hex(4)}"
+    work.mkdir(mode=0o700, parents=True)
+    output = work / "root.tar"
+    try:
+        run(
+            mmdebstrap_command(release, str(output), settings, mirrors),
+            log=directory / "logs" / f"mmdebstrap-{release}.log",
+            environment={"TMPDIR": str(work)},
+            next_step=f"Read {directory / 'logs'}/mmdebstrap-{release}.log; most often the mirror was not reachable.",
+        )
+        labels = " ".join(f'{key}="{value}"' for key, value in names.labels(state.id, content=content).items())
+        repository, _, version = tag.rpartition(":")
+        client.api.import_image_from_file(
+            str(output), repository=repository, tag=version, changes=[f"LABEL {labels}", 'CMD ["/bin/bash"]']
+        )
+    finally:
+        trees.remove(work)
     return "made with mmdebstrap"
 
 

@@ -8,11 +8,10 @@ from pathlib import Path
 import docker
 from docker.errors import DockerException
 
-from testbed import capabilities, firewall, packages, traces
+from testbed import capabilities, firewall, packages, traces, trees
 from testbed.daemons import Daemon
 from testbed.errors import BedError
 from testbed.progress import Progress
-from testbed.runner import run
 from testbed.state import EngineRecord, State, StateDirectory
 from testbed.waiting import wait_for
 
@@ -180,17 +179,7 @@ def stop_private(directory: StateDirectory, record: EngineRecord) -> None:
     run_path = Path(record.run_directory)
     dockerd(directory.path, run_path).stop(seconds=60)
     containerd(directory.path, run_path).stop(seconds=20)
-    for mount in reversed(mounts_below([directory.path / "engine", run_path])):
-        run(("umount", mount), next_step=f"Something still uses {mount}: `fuser -m {mount}` shows what.")
-
-
-def mounts_below(roots: list[Path], table: Path = Path("/proc/self/mounts")) -> list[str]:
-    """Mount points under the given directories, outer ones first."""
-    points = [
-        line.split()[1].encode().decode("unicode_escape") for line in table.read_text(encoding="utf-8").splitlines()
-    ]
-    prefixes = tuple(f"{root}/" for root in roots)
-    return [point for point in points if point.startswith(prefixes)]
+    trees.unmount([directory.path / "engine", run_path])
 
 
 def _tail(log: Path) -> str:

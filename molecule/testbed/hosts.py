@@ -13,7 +13,7 @@ from typing import Any
 import docker
 from docker.errors import NotFound
 
-from testbed import acme, capabilities, containers, names, network
+from testbed import acme, capabilities, containers, images, names, network
 from testbed.bases import RELEASES
 from testbed.containers import Container
 from testbed.errors import BedError
@@ -109,7 +109,7 @@ def ensure(client: docker.DockerClient, directory: StateDirectory, state: State,
             bed=state.id,
             name=name,
             role="host",
-            image_id=client.images.get(names.image(state.id, f"host-{host.release}")).id,
+            image_id=images.identifier(client, names.image(state.id, f"host-{host.release}")),
             network=state.network,
             address=address(state, name),
             configuration=configuration(directory, state, name, allowed),

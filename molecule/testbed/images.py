@@ -86,6 +86,11 @@ def current(client: docker.DockerClient, tag: str) -> Any | None:
         return None
 
 
+def identifier(client: docker.DockerClient, tag: str) -> str:
+    """The id of an image that an earlier step made."""
+    return str(client.images.get(tag).id)
+
+
 def layers(output: str) -> list[str]:
     """The intermediate images a classic build made, from its output: all but those that FROM names."""
     found = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import docker
 import urllib3
 
-from testbed import containers, names, network
+from testbed import containers, images, names, network
 from testbed.containers import Container
 from testbed.errors import BedError
 from testbed.images import Image
@@ -33,7 +33,7 @@ def ensure(client: docker.DockerClient, directory: StateDirectory, state: State)
         bed=state.id,
         name=NAME,
         role=NAME,
-        image_id=client.images.get(names.image(state.id, NAME)).id,
+        image_id=images.identifier(client, names.image(state.id, NAME)),
         network=state.network,
         address=network.address(state.network, network.REGISTRY_NUMBER),
         configuration={"Binds": [f"{volume}:/var/lib/docker-registry", f"{directory / 'transfer'}:/transfer:ro"]},
@@ -58,10 +58,11 @@ def publish(client: docker.DockerClient, directory: StateDirectory, state: State
     a registry without TLS.
     """
     local = client.images.get(names.image(state.id, image.name))
+    local_id = str(local.id)
     absent = [
         reference
         for reference in image.publish
-        if state.published.get(reference) != local.id or not _exists(state, reference)
+        if state.published.get(reference) != local_id or not _exists(state, reference)
     ]
     if not absent:
         return UNCHANGED
@@ -73,7 +74,7 @@ def publish(client: docker.DockerClient, directory: StateDirectory, state: State
         registry = containers.must_run(client, state.id, NAME)
         for reference in absent:
             _copy(registry, archive.name, reference)
-            state.published[reference] = local.id
+            state.published[reference] = local_id
     finally:
         archive.unlink(missing_ok=True)
     directory.save(state)

@@ -8,7 +8,7 @@ import secrets
 import docker
 import urllib3
 
-from testbed import containers, names, network, pki
+from testbed import containers, images, names, network, pki
 from testbed.containers import Container
 from testbed.state import State, StateDirectory
 from testbed.waiting import wait_for
@@ -52,7 +52,7 @@ def ensure(client: docker.DockerClient, directory: StateDirectory, state: State)
         bed=state.id,
         name=NAME,
         role=NAME,
-        image_id=client.images.get(names.image(state.id, NAME)).id,
+        image_id=images.identifier(client, names.image(state.id, NAME)),
         network=state.network,
         address=address,
         configuration={"Binds": [f"{volume}:/data", f"{directory / 's3'}:/run/testbed:ro"]},

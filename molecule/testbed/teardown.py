@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +12,7 @@ from pathlib import Path
 import docker
 from docker.errors import APIError, ImageNotFound, NotFound
 
-from testbed import engine, firewall, names, traces
+from testbed import engine, firewall, names, traces, trees
 from testbed.errors import BedError
 from testbed.progress import Progress
 from testbed.state import EngineRecord, State, StateDirectory
@@ -146,9 +145,7 @@ def _remove_engine(directory: StateDirectory, state: State, record: EngineRecord
             subprocess.run(("ip", "link", "delete", state.network.bridge), check=True)
     if record.forwarding_was_off and firewall.disable_forwarding_unless_used():
         progress.say("IPv4 forwarding is off again")
-    run_path = Path(record.run_directory)
-    if run_path.exists():
-        shutil.rmtree(run_path)
+    trees.remove(Path(record.run_directory))
     traces.remove(record.absent_before)
     progress.say("removed: the private engine")
 
@@ -158,7 +155,7 @@ def _remove_files(directory: StateDirectory) -> None:
     last = {"state.json", "lock", ".gitignore"}
     for entry in sorted(directory.path.iterdir(), key=lambda entry: entry.name in last):
         if entry.is_dir() and not entry.is_symlink():
-            shutil.rmtree(entry)
+            trees.remove(entry)
         elif entry.name not in last:
             entry.unlink()
     for name in ("state.json", ".gitignore", "lock"):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from testbed import acme, engine, firewall, hosts, inventory, packages, status, store
+from testbed import acme, engine, firewall, hosts, inventory, packages, status, store, trees
 from testbed.cli import main
 from testbed.errors import BedError
 from testbed.state import HostRecord, NetworkRecord, State, StateDirectory
@@ -94,7 +94,7 @@ def test_mounts_below_the_engine_are_found_with_odd_names(tmp_path: Path) -> Non
     table.write_text(
         "overlay /a/b/engine/x\\040y overlay rw 0 0\nproc /proc proc rw 0 0\nx /a/b/engineer/z ext4 rw 0 0\n"
     )
-    assert engine.mounts_below([Path("/a/b/engine")], table) == ["/a/b/engine/x y"]
+    assert trees.mounts_below([Path("/a/b/engine")], table) == ["/a/b/engine/x y"]
 
 
 def test_missing_packages_are_those_of_missing_programs() -> None:

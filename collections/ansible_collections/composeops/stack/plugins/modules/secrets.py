@@ -129,24 +129,23 @@ from ansible_collections.composeops.stack.plugins.module_utils.secrets.model imp
 LOCK = "/run/composeops/secrets.lock"
 
 
-def argument_spec() -> dict[str, Any]:
-    return {
-        "stack": {"type": "str", "required": True},
-        "secrets": {
-            "type": "list",
-            "elements": "dict",
-            "default": [],
-            # The values alone are secret; without this, the option's name would hide the names too.
-            "no_log": False,
-            "options": {
-                "name": {"type": "str", "required": True},
-                "value": {"type": "str", "default": "", "no_log": True},
-                "length": {"type": "int", "default": DEFAULT_LENGTH},
-                "generate": {"type": "bool", "default": True},
-                "minimum_length": {"type": "int", "default": MINIMUM_LENGTH},
-            },
+ARGUMENT_SPEC: dict[str, Any] = {
+    "stack": {"type": "str", "required": True},
+    "secrets": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        # The values alone are secret; without this, the option's name would hide the names too.
+        "no_log": False,
+        "options": {
+            "name": {"type": "str", "required": True},
+            "value": {"type": "str", "default": "", "no_log": True},
+            "length": {"type": "int", "default": DEFAULT_LENGTH},
+            "generate": {"type": "bool", "default": True},
+            "minimum_length": {"type": "int", "default": MINIMUM_LENGTH},
         },
-    }
+    },
+}
 
 
 def exposed(stack: str) -> list[str]:
@@ -194,7 +193,7 @@ def run(params: dict[str, Any], *, check: bool) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     try:
         result = run(module.params, check=module.check_mode)
     except ComposeOpsError as error:

@@ -327,62 +327,61 @@ from ansible_collections.composeops.stack.plugins.module_utils.secrets import st
 LOCKS = "/run/composeops"
 
 
-def argument_spec() -> dict[str, Any]:
-    return {
-        "name": {"type": "str", "required": True},
-        "state": {"type": "str", "choices": ["present", "stopped", "restarted", "absent"], "default": "present"},
-        "compose_file": {"type": "path"},
-        "files_directory": {"type": "path"},
-        "environment": {"type": "dict", "default": {}},
-        # Names only; without this the option's own name would hide them in every message.
-        "secrets": {"type": "list", "elements": "str", "default": [], "no_log": False},
-        "routed": {
-            "type": "list",
-            "elements": "dict",
-            "default": [],
-            "options": {
-                "service": {"type": "str", "required": True},
-                "port": {"type": "int", "required": True},
-            },
+ARGUMENT_SPEC: dict[str, Any] = {
+    "name": {"type": "str", "required": True},
+    "state": {"type": "str", "choices": ["present", "stopped", "restarted", "absent"], "default": "present"},
+    "compose_file": {"type": "path"},
+    "files_directory": {"type": "path"},
+    "environment": {"type": "dict", "default": {}},
+    # Names only; without this the option's own name would hide them in every message.
+    "secrets": {"type": "list", "elements": "str", "default": [], "no_log": False},
+    "routed": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "service": {"type": "str", "required": True},
+            "port": {"type": "int", "required": True},
         },
-        "published": {
-            "type": "list",
-            "elements": "dict",
-            "default": [],
-            "options": {
-                "service": {"type": "str", "required": True},
-                "port": {"type": "int", "required": True},
-                "host_port": {"type": "int", "required": True},
-                "address": {"type": "str", "default": "127.0.0.1"},
-                "protocol": {"type": "str", "choices": ["tcp", "udp"], "default": "tcp"},
-            },
+    },
+    "published": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "service": {"type": "str", "required": True},
+            "port": {"type": "int", "required": True},
+            "host_port": {"type": "int", "required": True},
+            "address": {"type": "str", "default": "127.0.0.1"},
+            "protocol": {"type": "str", "choices": ["tcp", "udp"], "default": "tcp"},
         },
-        "port_base": {"type": "int", "default": 21000},
-        "health": {
-            "type": "dict",
-            "default": {},
-            "options": {
-                "attempts": {"type": "int", "default": 30},
-                "interval": {"type": "float", "default": 5},
-            },
+    },
+    "port_base": {"type": "int", "default": 21000},
+    "health": {
+        "type": "dict",
+        "default": {},
+        "options": {
+            "attempts": {"type": "int", "default": 30},
+            "interval": {"type": "float", "default": 5},
         },
-        "pull": {"type": "str", "choices": ["missing", "always"], "default": "missing"},
-        "log_lines": {"type": "int", "default": 40},
-        "services": {"type": "list", "elements": "str", "default": []},
-        "compose": {"type": "str"},
-        "source": {"type": "str", "default": "compose.yaml"},
-        "files": {
-            "type": "list",
-            "elements": "dict",
-            "default": [],
-            "options": {
-                "path": {"type": "str", "required": True},
-                "content": {"type": "str", "required": True, "no_log": True},
-                "executable": {"type": "bool", "default": False},
-            },
+    },
+    "pull": {"type": "str", "choices": ["missing", "always"], "default": "missing"},
+    "log_lines": {"type": "int", "default": 40},
+    "services": {"type": "list", "elements": "str", "default": []},
+    "compose": {"type": "str"},
+    "source": {"type": "str", "default": "compose.yaml"},
+    "files": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "path": {"type": "str", "required": True},
+            "content": {"type": "str", "required": True, "no_log": True},
+            "executable": {"type": "bool", "default": False},
         },
-        "declared_services": {"type": "list", "elements": "str", "default": []},
-    }
+    },
+    "declared_services": {"type": "list", "elements": "str", "default": []},
+}
 
 
 def request_from(params: Mapping[str, Any]) -> StackRequest:
@@ -509,7 +508,7 @@ def run(params: Mapping[str, Any], *, check: bool) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     try:
         result = run(module.params, check=module.check_mode)
     except DeploymentFailed as error:

@@ -157,13 +157,11 @@ from ansible_collections.composeops.stack.plugins.module_utils.io.runner import 
 from ansible_collections.composeops.stack.plugins.module_utils.release import report
 from ansible_collections.composeops.stack.plugins.module_utils.release.operations import Operations
 
-
-def argument_spec() -> dict[str, Any]:
-    return {
-        "name": {"type": "str", "required": True},
-        "services": {"type": "list", "elements": "str", "default": []},
-        "log_lines": {"type": "int", "default": 0},
-    }
+ARGUMENT_SPEC: dict[str, Any] = {
+    "name": {"type": "str", "required": True},
+    "services": {"type": "list", "elements": "str", "default": []},
+    "log_lines": {"type": "int", "default": 0},
+}
 
 
 def run(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -187,7 +185,7 @@ def run(params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     try:
         result = run(module.params)
     except ComposeOpsError as error:

@@ -1,0 +1,148 @@
+"""The module nginx_sites against a real nginx: what visitors see, and what they never see."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
+
+from tests.integration.edge_host import STACK, Edge, edge, site
+
+pytestmark = pytest.mark.bed
+__all__ = ["edge"]
+
+APP, CUSTOMER = "app.petcare.com", "customer.petcare.com"
+SITES = [site(APP, redirect_to_https=False), site(CUSTOMER)]
+
+
+def generation(edge: Edge) -> str:
+    return edge.host.run(["readlink", "/etc/nginx/composeops/live"], check=True).stdout.strip()
+
+
+def workers(edge: Edge) -> str:
+    """Return the process ids of nginx's workers, which are new after every reload."""
+    return edge.host.run("cat /proc/$(cat /run/nginx.pid)/task/*/children", check=True).stdout
+
+
+def seen(edge: Edge, url: str) -> dict[str, object]:
+    """Return what the service behind nginx saw of a request for ``url``; over HTTP, so that no certificate matters."""
+    return dict(json.loads(edge.get(url).body))
+
+
+def test_sites_are_predicted_published_and_then_left_alone(edge: Edge) -> None:
+    before = generation(edge)
+    predicted = edge.sites(*SITES, check=True, diff=True)
+    assert (predicted["changed"], generation(edge)) == (True, before)
+    applied = edge.sites(*SITES, diff=True)
+    assert (applied["changed"], applied["plan"], applied["diff"]) == (True, predicted["plan"], predicted["diff"])
+    processes = workers(edge)
+    for check in (True, False):
+        again = edge.sites(*SITES, check=check)
+        assert (again["changed"], again["plan"]) == (False, [])
+    assert workers(edge) == processes
+
+
+def test_pet_02_requests_reach_their_service_with_the_forwarding_headers(edge: Edge) -> None:
+    edge.publish(*SITES)
+    assert seen(edge, f"http://{APP}/x?y=1")["path"] == "/x?y=1"
+    api = seen(edge, f"http://{APP}/api/pets")
+    headers = {name.lower(): value for name, value in dict(api["headers"]).items()}  # type: ignore[call-overload]
+    assert (api["path"], headers["host"], headers["x-forwarded-proto"]) == ("/api/pets", APP, "http")
+    assert headers["x-real-ip"] == headers["x-forwarded-for"] != "127.0.0.1"
+
+
+def test_pet_02_replicas_take_turns(edge: Edge) -> None:
+    edge.publish(*SITES)
+    assert {seen(edge, f"http://{APP}/api/")["port"] for _ in range(16)} == {21901, 21902}
+
+
+def test_pet_03_http_redirects(edge: Edge) -> None:
+    edge.publish(*SITES)
+    answer = edge.get(f"http://{CUSTOMER}/a?b=c")
+    assert (answer.status, answer.headers["location"]) == (301, f"https://{CUSTOMER}/a?b=c")
+
+
+@pytest.mark.parametrize("url", ["http://unknown.petcare.com/", "https://unknown.petcare.com/"])
+def test_unknown_names_are_answered_by_nobody(edge: Edge, url: str) -> None:
+    edge.publish(*SITES)
+    with pytest.raises(ComposeOpsError, match=r"closed the connection without an answer|unrecognized name"):
+        edge.get(url)
+
+
+def test_the_status_is_for_the_host_itself_only(edge: Edge) -> None:
+    edge.publish(*SITES)
+    assert edge.get("http://composeops.invalid/status").status == 403
+
+
+@pytest.mark.parametrize("check", [True, False], ids=["check-mode", "for-real"])
+def test_a_broken_site_is_named_and_takes_nothing_down(edge: Edge, check: bool) -> None:
+    edge.publish(*SITES)
+    before, processes = generation(edge), workers(edge)
+    refused = edge.sites(site(APP, redirect_to_https=False), site(CUSTOMER, snippet="frobnicate on;"), check=check)
+    assert refused["failed"]
+    assert 'nginx refuses site customer.petcare.com: unknown directive "frobnicate"' in refused["msg"]
+    assert re.search(r"\(line \d+: frobnicate on;\)", refused["msg"])
+    assert (generation(edge), workers(edge)) == (before, processes)
+    assert edge.get(f"http://{APP}/").status == 200
+
+
+@pytest.mark.parametrize(
+    ("broken", "message"),
+    [
+        ({"routes": [{"path": "/", "stack": STACK, "service": "mail", "port": 25}]}, "service mail of stack edge-test"),
+        ({"routes": [{"path": "/", "upstream": ["db.internal:80"]}]}, "is not an IP address"),
+        ({"client_max_body_size": "many"}, "'many' is not a size"),
+        ({"redirects": True}, "Unsupported parameters"),
+    ],
+    ids=["service-without-endpoint", "upstream-by-name", "size", "unknown-key"],
+)
+def test_bad_input_is_refused_before_anything_changes(edge: Edge, broken: dict[str, object], message: str) -> None:
+    edge.publish(*SITES)
+    before = generation(edge)
+    refused = edge.sites({**site(APP), **broken})
+    assert refused["failed"]
+    assert message in refused["msg"]
+    assert generation(edge) == before
+
+
+def test_what_was_changed_by_hand_is_put_right(edge: Edge) -> None:
+    edge.publish(*SITES)
+    edge.host.run(f"echo '# by hand' >> /etc/nginx/composeops/live/sites/{APP}.conf", check=True)
+    assert edge.sites(*SITES)["plan"] == [f"change site {APP}"]
+    assert edge.sites(*SITES)["changed"] is False
+
+
+def test_a_run_killed_between_the_switch_and_the_reload_is_completed(edge: Edge) -> None:
+    edge.publish(*SITES)
+    number = int(generation(edge).rpartition("/")[2])
+    # What such a run leaves: a complete tree that is live on disk, and an nginx that never heard of it.
+    edge.host.run(
+        f"cd /etc/nginx/composeops && cp -r generations/{number} generations/{number + 1}"
+        f" && sed -i s/{number}/{number + 1}/ generations/{number + 1}/generation.conf"
+        f" && ln -sfn generations/{number + 1} live",
+        check=True,
+    )
+    completed = edge.sites(*SITES)
+    assert completed["plan"] == [f"load the configuration: nginx still serves generation {number}, not {number + 1}"]
+    assert edge.sites(*SITES)["changed"] is False
+
+
+def test_a_stopped_nginx_is_started(edge: Edge) -> None:
+    edge.publish(*SITES)
+    edge.host.run(["systemctl", "stop", "nginx"], check=True)
+    assert edge.sites(*SITES)["changed"]
+    assert edge.get(f"http://{APP}/").status == 200
+
+
+def test_a_site_that_is_no_longer_declared_is_gone(edge: Edge) -> None:
+    edge.publish(*SITES)
+    removed = edge.sites(site(APP, redirect_to_https=False))
+    assert removed["plan"] == [
+        f"remove site {CUSTOMER}",
+        f"remove the TLS files of {CUSTOMER}, which is no longer declared",
+    ]
+    with pytest.raises(ComposeOpsError, match="closed the connection"):
+        edge.get(f"http://{CUSTOMER}/")
+    assert not edge.host.exists(f"/etc/nginx/composeops/tls/{CUSTOMER}")

@@ -1,0 +1,197 @@
+# Copyright: ComposeOps contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError, InvalidInput
+from ansible_collections.composeops.stack.plugins.module_utils.io import sockets
+from ansible_collections.composeops.stack.plugins.module_utils.release import deployment, operations, state
+from ansible_collections.composeops.stack.plugins.module_utils.release.model import (
+    HealthPolicy,
+    Published,
+    Routed,
+    StackFile,
+)
+from ansible_collections.composeops.stack.plugins.module_utils.secrets import store
+from ansible_collections.composeops.stack.plugins.modules import stack, stack_info
+from ansible_collections.composeops.stack.tests.unit.support.fake_engine import FakeClock, FakeEngine
+
+COMPOSE = json.dumps({"name": "shop", "services": {"web": {"image": "web:1", "healthcheck": {"test": ["CMD", "x"]}}}})
+
+
+def parameters(spec: dict[str, Any] = stack.ARGUMENT_SPEC, **options: Any) -> dict[str, Any]:
+    """Return options as the module receives them, with defaults and conversions."""
+    validated = ArgumentSpecValidator(spec).validate({"name": "shop", **options})
+    assert validated.error_messages == []
+    return dict(validated.validated_parameters)
+
+
+@pytest.fixture
+def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
+    """An engine in memory, and directories of the test instead of the host's."""
+    fake = FakeEngine(FakeClock(), {"web:1": "sha256:web1"})
+    monkeypatch.setattr(sockets, "listening", list)
+    monkeypatch.setattr(stack, "LOCKS", str(tmp_path / "locks"))
+    for module in (stack, stack_info):
+        monkeypatch.setattr(module, "CommandRunner", lambda: fake)
+    for kind in (deployment.Deployment, operations.Operations):
+        initialise = kind.__init__
+
+        def here(self: Any, name: Any, runner: Any, _initialise: Callable[..., None] = initialise) -> None:
+            root, secrets = str(tmp_path / "stacks"), str(tmp_path / "secrets")
+            _initialise(self, name, runner, clock=fake.clock, root=root, secrets=secrets)
+
+        monkeypatch.setattr(kind, "__init__", here)
+    return fake
+
+
+def test_options_become_a_request() -> None:
+    request = stack.request_from(
+        parameters(
+            compose=COMPOSE,
+            source="shop.yaml",
+            files=[{"path": "files/b", "content": base64.b64encode(b"\xffb").decode(), "executable": True}],
+            environment={"COUNT": 3, "DEBUG": True, "EMPTY": None, "NAME": "shop"},
+            secrets=["DB_PASSWORD"],
+            routed=[{"service": "web", "port": "80"}],
+            published=[{"service": "web", "port": 80, "host_port": 8080}],
+            health={"attempts": 3, "interval": 0.5},
+            log_lines=7,
+        )
+    )
+    assert (request.name, request.compose, request.source) == ("shop", COMPOSE, "shop.yaml")
+    assert request.files == (StackFile("files/b", b"\xffb", True),)
+    assert request.environment == {"COUNT": "3", "DEBUG": "true", "EMPTY": "", "NAME": "shop"}
+    assert request.secrets == ("DB_PASSWORD",)
+    assert request.routed == (Routed("web", 80),)
+    assert request.published == (Published("web", 80, 8080, "127.0.0.1", "tcp"),)
+    assert request.health == HealthPolicy(3, 0.5)
+    assert request.log_lines == 7
+
+
+def test_pet_06_thirty_tries_five_seconds_apart_unless_told_otherwise() -> None:
+    assert stack.request_from(parameters(compose=COMPOSE)).health == HealthPolicy(attempts=30, interval=5)
+
+
+REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+    "no compose file": ({}, "compose_file is missing"),
+    "services with a deployment": ({"compose": COMPOSE, "services": ["web"]}, "goes with state stopped or restarted"),
+    "no attempts": ({"compose": COMPOSE, "health": {"attempts": 0}}, "at least one attempt"),
+    "a file outside": (
+        {"compose": COMPOSE, "files": [{"path": "../x", "content": ""}]},
+        "cannot be the name of a file",
+    ),
+}
+
+
+@pytest.mark.parametrize(("options", "said"), REFUSED.values(), ids=REFUSED.keys())
+def test_refuses(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(InvalidInput, match=said):
+        stack.request_from(parameters(**options))
+
+
+@pytest.mark.parametrize(
+    "options", [{"stat": "present"}, {"routed": [{"service": "web", "prot": 80}]}, {"health": {"x": 1}}]
+)
+def test_unknown_options_are_refused(options: dict[str, Any]) -> None:
+    validated = ArgumentSpecValidator(stack.ARGUMENT_SPEC).validate({"name": "shop", **options})
+    assert "Supported parameters include" in " ".join(validated.error_messages)
+
+
+def test_a_name_that_is_no_project_is_refused(engine: FakeEngine) -> None:
+    with pytest.raises(InvalidInput, match="is not a stack name"):
+        stack.run(parameters(name="../etc", state="stopped"), check=True)
+
+
+def test_check_then_apply_then_nothing(engine: FakeEngine, tmp_path: Path) -> None:
+    checked = stack.run(parameters(compose=COMPOSE), check=True)
+    assert list(tmp_path.iterdir()) == []
+    applied = stack.run(parameters(compose=COMPOSE), check=False)
+    again = stack.run(parameters(compose=COMPOSE), check=False)
+    assert checked["changed"]
+    assert applied["changed"]
+    assert checked["plan"] == applied["plan"] == ["pull web:1", "write compose.json", "write environment", "create web"]
+    assert (again["changed"], again["plan"], again["diff"]) == (False, [], [])
+    assert [entry["after_header"] for entry in applied["diff"]] == ["compose.json", "environment"]
+    (service,) = applied["services"]
+    assert (service["name"], service["state"], service["health"]) == ("web", "running", "healthy")
+    assert applied["summary"] == [
+        {
+            "title": "Services of shop",
+            "columns": ["service", "image", "state", "health", "ports"],
+            "rows": [["web", "web:1", "running", "healthy", "-"]],
+        }
+    ]
+
+
+def test_check_mode_says_what_it_cannot_know_of_moved_tags(engine: FakeEngine) -> None:
+    stack.run(parameters(compose=COMPOSE), check=False)
+    checked = stack.run(parameters(compose=COMPOSE, pull="always"), check=True)
+    assert not checked["changed"]
+    assert checked["plan"] == ["not checked: whether the registry moved web:1"]
+
+
+def test_a_bare_host_gets_a_prediction(engine: FakeEngine) -> None:
+    engine.running = False
+    result = stack.run(parameters(compose=COMPOSE, declared_services=["db", "web"]), check=True)
+    assert result["changed"]
+    assert result["plan"][:2] == ["create db", "create web"]
+
+
+def test_a_bare_host_gets_no_deployment(engine: FakeEngine) -> None:
+    engine.running = False
+    with pytest.raises(ComposeOpsError, match="no Docker engine answers on this host"):
+        stack.run(parameters(compose=COMPOSE), check=False)
+
+
+def test_a_secret_that_is_missing_is_refused_before_anything_happens(engine: FakeEngine) -> None:
+    with pytest.raises(InvalidInput, match="the secrets DB_PASSWORD are not on this host"):
+        stack.run(parameters(compose=COMPOSE, secrets=["DB_PASSWORD"]), check=False)
+    assert engine.calls == []
+
+
+def test_stopped_restarted_absent(engine: FakeEngine) -> None:
+    stack.run(parameters(compose=COMPOSE), check=False)
+    assert stack.run(parameters(state="stopped"), check=False)["plan"] == ["stop shop-web-1"]
+    assert not stack.run(parameters(state="stopped"), check=False)["changed"]
+    restarted = stack.run(parameters(state="restarted"), check=False)
+    assert restarted["plan"] == ["restart shop-web-1"]
+    assert restarted["services"][0]["health"] == "healthy"
+    engine.volumes = ["shop_data"]
+    absent = stack.run(parameters(state="absent"), check=False)
+    assert absent["changed"]
+    assert absent["kept_volumes"] == ["shop_data"]
+    assert not stack.run(parameters(state="absent"), check=False)["changed"]
+
+
+def test_two_runs_at_once_one_is_told_who_holds_the_stack(engine: FakeEngine, tmp_path: Path) -> None:
+    with stack.files.exclusive(f"{tmp_path}/locks/stack-shop.lock", "a run that makes stack shop present"):
+        with pytest.raises(ComposeOpsError, match="is held by a run that makes stack shop present"):
+            stack.run(parameters(state="stopped"), check=False)
+        assert not stack.run(parameters(state="stopped"), check=True)["changed"]
+
+
+def test_information_before_and_after_a_deployment(engine: FakeEngine) -> None:
+    spec = stack_info.ARGUMENT_SPEC
+    before = stack_info.run(parameters(spec))
+    assert (before["deployed"], before["services"], before["endpoints"]) == (False, [], [])
+    stack.run(parameters(compose=COMPOSE, routed=[{"service": "web", "port": 80}]), check=False)
+    engine.logs["web"] = "one\ntwo\nthree"
+    after = stack_info.run(parameters(spec, services=["web"], log_lines=2))
+    assert after["deployed"]
+    assert not after["changed"]
+    assert after["endpoints"] == [{"service": "web", "port": 80, "address": "127.0.0.1", "host_port": 21000}]
+    assert after["logs"] == [{"service": "web", "lines": ["two", "three"]}]
+    assert "logs" not in stack_info.run(parameters(spec))
+
+
+def test_the_directories_are_the_documented_ones() -> None:
+    assert state.path("shop") == "/var/lib/composeops/stacks/shop/state.json"
+    assert store.path("shop") == "/etc/composeops/secrets/shop.json"

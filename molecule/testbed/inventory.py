@@ -9,12 +9,14 @@ from typing import Any
 import yaml
 
 from testbed import acme, hosts, registry, store
-from testbed.state import State, StateDirectory
+from testbed.state import REPOSITORY, State, StateDirectory
 
 HEADER = "# Written by the test bed (`bed inventory`); changes are lost.\n---\n"
 
 # The name of the host in the system's inventory: every host of the bed can play it.
 SYSTEM_HOST = "petcare1"
+
+BASELINE_DEFAULTS = REPOSITORY / "roles" / "baseline" / "defaults" / "main.yml"
 
 # Accounts at other companies (inventories/petcare/group_vars/all/external.yml). Nothing calls them here, so that any
 # value of the right shape does; {} becomes a random one.
@@ -54,6 +56,7 @@ def variables(directory: StateDirectory, state: State, host: str, external: dict
     return {
         "docker_engine_registry_mirrors": [registry.url(state)],
         "docker_engine_mtu": state.network.mtu,
+        "baseline_sysctl": own_kernel_settings(BASELINE_DEFAULTS.read_text(encoding="utf-8")),
         "edge_acme_directory": acme.directory_url(state, host),
         "edge_acme_ca": (directory / acme.HTTPS_CA).read_text(encoding="utf-8"),
         "verify_ca": root,
@@ -68,6 +71,15 @@ def variables(directory: StateDirectory, state: State, host: str, external: dict
         },
         **external,
     }
+
+
+def own_kernel_settings(role_defaults: str) -> dict[str, Any]:
+    """The baseline role's sysctl settings without those that a container shares with the whole machine.
+
+    Only the network's settings belong to the host itself; kernel.*, vm.* and fs.* would be set on the machine.
+    """
+    defaults = yaml.safe_load(role_defaults)["baseline_sysctl"]
+    return {key: value for key, value in defaults.items() if key.startswith("net.")}
 
 
 def external_credentials(directory: StateDirectory) -> dict[str, str]:

@@ -124,6 +124,17 @@ def test_every_host_has_an_overlay_that_plays_the_systems_host(state: State, tmp
     assert (directory / "inventory" / "group_vars" / "all.yml").read_text() == first
 
 
+def test_settings_of_the_whole_machine_are_left_alone() -> None:
+    defaults = "baseline_sysctl: {vm.swappiness: 10, net.core.somaxconn: 4096, kernel.kptr_restrict: 2}\n"
+    assert inventory.own_kernel_settings(defaults) == {"net.core.somaxconn": 4096}
+
+
+def test_the_baseline_role_still_has_network_settings_to_test() -> None:
+    settings = inventory.own_kernel_settings(inventory.BASELINE_DEFAULTS.read_text())
+    assert settings
+    assert all(key.startswith("net.") for key in settings)
+
+
 def test_tables_are_aligned() -> None:
     assert status.table(("NAME", "STATE"), [("a-long-name", "running")]) == "NAME         STATE\na-long-name  running"
 

@@ -87,6 +87,9 @@ class ActionModule(ActionBase):
             stack = {key: definition[key] for key in HANDED_ON if definition.get(key) is not None}
             stack["source"] = source
             label = f"stack {definition.get('name')}: {source}"
+            if not os.path.isfile(source):
+                problems.append(Problem("compose", f"{label} is not there.", "Correct compose_file."))
+                continue
             try:
                 text = str(self._loader.get_text_file_contents(source))
                 document = yaml.load(text, ComposeLoader)  # noqa: S506 (a safe loader with compose's own tags)

@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Asks an S3 store whether it takes objects, before there is boto3 on the host.
 
+Listing the bucket tells whether it is there; some servers make a missing one when something is written to it.
 Beginning an upload in parts and giving it up proves the endpoint, the clock, the keys, the bucket and the permission
 to write, and leaves nothing behind: no object, and in a versioned or locked bucket no version either, as writing and
-deleting an object would. The one request of S3's that this needs is signed below; hosts get boto3 later, from the role
-that uses it.
+deleting an object would. The three requests that this needs are signed below; hosts get boto3 later, from the role that
+uses it.
 """
 
 from __future__ import annotations
@@ -50,15 +51,18 @@ class Answer:
 
 
 def try_to_write(store: Store, *, timeout: float = 10) -> Answer:
-    """Begin an upload and give it up; return what stands against it."""
-    begun = _send(store, "POST", "uploads=", timeout)
+    """List the bucket, begin an upload and give it up; return what stands against it."""
+    listed = _judge(store, _send(store, "GET", "", "list-type=2&max-keys=0", timeout), _OK)
+    if listed.problem:
+        return listed
+    begun = _send(store, "POST", KEY, "uploads=", timeout)
     answer = _judge(store, begun, _OK)
     if answer.problem:
         return answer
     upload = _element("UploadId", begun.body)
     if not upload:
         return Answer(f"{_where(store)} answered something else than S3 does.", "Correct backup_store.endpoint.")
-    ended = _judge(store, _send(store, "DELETE", f"uploadId={quote(upload, safe='')}", timeout), _NO_CONTENT)
+    ended = _judge(store, _send(store, "DELETE", KEY, f"uploadId={quote(upload, safe='')}", timeout), _NO_CONTENT)
     return answer if not ended.problem else ended
 
 
@@ -104,10 +108,11 @@ def signed_headers(
     return {**signed, "Authorization": authorization}
 
 
-def _send(store: Store, method: str, query: str, timeout: float) -> http.Response:
-    url = object_url(store, KEY, query)
+def _send(store: Store, method: str, key: str, query: str, timeout: float) -> http.Response:
+    url = object_url(store, key, query)
     headers = signed_headers(store, method, url, datetime.now(timezone.utc))
-    return http.request(url, method=method, headers=headers, body=b"", ca=store.ca, timeout=timeout)
+    body = None if method == "GET" else b""
+    return http.request(url, method=method, headers=headers, body=body, ca=store.ca, timeout=timeout)
 
 
 def _judge(store: Store, response: http.Response, expected: int) -> Answer:

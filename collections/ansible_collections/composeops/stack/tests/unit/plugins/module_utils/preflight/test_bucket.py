@@ -40,7 +40,9 @@ def test_signature_is_that_of_amazons_example() -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "query"), [("POST", "uploads="), ("DELETE", "uploadId=a%2Bb%2F%3D")], ids=["begin", "give-up"]
+    ("method", "query"),
+    [("GET", "list-type=2&max-keys=0"), ("POST", "uploads="), ("DELETE", "uploadId=a%2Bb%2F%3D")],
+    ids=["list", "begin", "give-up"],
 )
 def test_signature_is_that_of_boto3(method: str, query: str) -> None:
     url = object_url(store("https://s3.example:8333"), ".probe", query)
@@ -95,7 +97,11 @@ def test_upload_is_begun_and_given_up() -> None:
     said = answer(server)
     assert (said.problem, server.seen) == (
         "",
-        ["POST /backups/.composeops-preflight?uploads=", "DELETE /backups/.composeops-preflight?uploadId=u%2F1"],
+        [
+            "GET /backups/?list-type=2&max-keys=0",
+            "POST /backups/.composeops-preflight?uploads=",
+            "DELETE /backups/.composeops-preflight?uploadId=u%2F1",
+        ],
     )
 
 
@@ -114,6 +120,12 @@ def test_refusal_names_bucket_store_and_next_step(code: str, remedy: str) -> Non
     assert said.problem.startswith("bucket backups at http://127.0.0.1:")
     assert said.problem.endswith(f"does not take objects: {code}: No.")
     assert remedy in said.remedy
+
+
+def test_nothing_is_written_to_a_bucket_that_cannot_be_listed() -> None:
+    server = FakeStore(404, b"<Error><Code>NoSuchBucket</Code></Error>")
+    assert "NoSuchBucket" in answer(server).problem
+    assert server.seen == ["GET /backups/?list-type=2&max-keys=0"]
 
 
 def test_refusal_without_words_names_the_status() -> None:

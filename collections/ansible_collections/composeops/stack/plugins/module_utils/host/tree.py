@@ -36,9 +36,9 @@ def write_file(file: File, runner: Runner) -> None:
         try:
             runner.run(argv, timeout=VALIDATE_TIMEOUT)
         except CommandError as error:
-            said = str(error).replace(candidate, file.path)
+            said = str(error).replace(candidate, file.path).rstrip(".")
             raise ComposeOpsError(
-                f"the new content was refused and what was there before is still there: {said}",
+                f"the new content was refused and what was there before is still there: {said}.",
                 "Correct the template or its variables.",
             ) from error
 

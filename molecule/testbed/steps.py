@@ -12,6 +12,9 @@ from testbed.progress import Progress
 
 UNCHANGED = ""
 
+# After so long without news, say what is being done.
+QUIET_SECONDS = 15.0
+
 
 @dataclass(frozen=True)
 class Step:
@@ -52,7 +55,9 @@ def run(steps: Sequence[Step], progress: Progress, *, workers: int = 3) -> int:
                     running[pool.submit(_timed, step)] = step
             if not running:
                 break
-            finished, _ = wait(running, return_when=FIRST_COMPLETED)
+            finished, _ = wait(running, timeout=QUIET_SECONDS, return_when=FIRST_COMPLETED)
+            if not finished:
+                progress.say(f"... {', '.join(step.name for step in running.values())}")
             for future in finished:
                 step = running.pop(future)
                 error = future.exception()

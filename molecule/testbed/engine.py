@@ -129,12 +129,11 @@ def _choose(directory: StateDirectory, state: State, choice: str, progress: Prog
                 f"No Docker engine answers at {url}.", "Start it, or let the bed bring its own: --engine private"
             )
     run_path = run_directory(directory.path, state.id)
-    hierarchies = capabilities.hierarchies(Path("/proc/self/mounts").read_text(encoding="utf-8"))
     return EngineRecord(
         private=True,
         url=f"unix://{run_path}/docker.sock",
         run_directory=str(run_path),
-        absent_before=traces.absent(traces.candidates(hierarchies)),
+        absent_before=traces.absent(traces.candidates(capabilities.machine_hierarchies())),
     )
 
 

@@ -107,8 +107,12 @@ class BedHost:
         extra_variables: Mapping[str, Any] | None = None,
         check: bool = False,
         diff: bool = False,
+        arguments: Sequence[str] = (),
     ) -> PlaybookRun:
-        """Run a playbook against this host; ``inventories`` come before the bed's own, which overrides them."""
+        """Run a playbook against this host; ``inventories`` come before the bed's own, which overrides them.
+
+        ``arguments`` are further ones of ansible-playbook, such as ``-vvv``.
+        """
         results = self.directory / "results.jsonl"
         results.unlink(missing_ok=True)
         argv = [str(ANSIBLE_PLAYBOOK), str(path)]
@@ -116,7 +120,7 @@ class BedHost:
             argv += ["-i", str(inventory)]
         if extra_variables:
             argv += ["-e", json.dumps(dict(extra_variables))]
-        argv += ["--check"] * check + ["--diff"] * diff
+        argv += [*["--check"] * check, *["--diff"] * diff, *arguments]
         environment = {
             **os.environ,
             "ANSIBLE_CALLBACKS_ENABLED": "composeops.stack.summary,result_file",

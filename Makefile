@@ -28,8 +28,8 @@ demo: venv ## Set up everything on this machine and take the pet-care system to 
 test: lint unit bed-test ## Run every test: lint, types, unit, contract, modules on a real host, the whole system
 
 .PHONY: bed-test
-bed-test: venv ## Run the tests that need real hosts (starts the test bed)
-	@scripts/bed-test
+bed-test: venv ## Run the tests that need real hosts (starts the test bed); GROUPS="edge stack" runs some of them
+	$(BIN)/python scripts/bed_test.py $(GROUPS)
 
 .PHONY: unit
 unit: venv ## Run the fast tests: pure functions, templates, contracts; seconds, no host

@@ -50,10 +50,13 @@ class PlaybookRun:
 
     @property
     def failures(self) -> list[str]:
-        """The messages of the tasks that failed."""
-        return [
-            str(task["result"].get("msg", "")) for task in self.tasks if task["status"] in ("failed", "unreachable")
-        ]
+        """The messages of the tasks that failed; of a loop, those of its items."""
+        messages = []
+        for task in self.tasks:
+            if task["status"] in ("failed", "unreachable"):
+                items = [item for item in task["result"].get("results", []) if item.get("failed")]
+                messages += [str(result.get("msg", "")) for result in items or [task["result"]]]
+        return messages
 
 
 class BedHost:

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.bed
 __all__ = ["bench_fixture"]
 
 MODULE = "composeops.stack.backup"
-BIG = "CREATE TABLE big AS SELECT i, md5(random()::text) || md5(random()::text) AS v FROM generate_series(1, 1500000) i"
+BIG = "CREATE TABLE big AS SELECT i, md5(random()::text) || md5(random()::text) FROM generate_series(1, 1500000) i"
 DUMPING = "grep -lx pg_dump /proc/[0-9]*/comm"
 
 

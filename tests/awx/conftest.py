@@ -1,4 +1,4 @@
-"""Runs playbooks as AWX runs a job template: by ansible-runner, in the project's root, without a terminal."""
+"""Runs playbooks as AWX runs a job template: by ansible-runner, in the project's root, with nobody at a terminal."""
 
 from __future__ import annotations
 
@@ -60,7 +60,6 @@ def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Job]:
             extravars={"awx_job_id": 1, "awx_project_revision": "HEAD", **variables},
             envvars={"COMPOSEOPS_HEARTBEAT": "1", "ANSIBLE_FORCE_COLOR": "0"},
             cmdline=arguments or None,
-            runner_mode="subprocess",
             quiet=True,
         )
         return Job(runner.status, Path(runner.stdout.name).read_text(encoding="utf-8"), tuple(runner.events))

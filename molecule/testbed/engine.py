@@ -128,6 +128,7 @@ def _choose(directory: StateDirectory, state: State, choice: str, progress: Prog
             raise BedError(
                 f"No Docker engine answers at {url}.", "Start it, or let the bed bring its own: --engine private"
             )
+    packages.install(packages.ENGINE, "a private Docker engine for the test bed", progress)
     run_path = run_directory(directory.path, state.id)
     return EngineRecord(
         private=True,
@@ -170,7 +171,10 @@ def _start_private(directory: StateDirectory, state: State, record: EngineRecord
         return answers(record.url)
 
     wait_for(up, what="the private engine answers", seconds=60, next_step=f"Read {engine.log}.")
-    progress.say(f"engine: ready, dockerd {connect(record.url).version()['Version']}")
+    info = connect(record.url).info()
+    progress.say(f"engine: ready, dockerd {info['ServerVersion']}")
+    if info["Driver"] == "vfs":
+        progress.say(f"note: the file system of {directory.path} forces copying of whole images; ext4 or xfs is faster")
 
 
 def stop_private(directory: StateDirectory, record: EngineRecord) -> None:

@@ -44,7 +44,7 @@ def run(steps: Sequence[Step], progress: Progress, *, workers: int = 3) -> int:
     check(steps)
     pool = ThreadPoolExecutor(max_workers=workers)
     try:
-        changed = _Run(steps, progress, pool).to_the_end()
+        changed = _Run(steps, progress, pool, workers).to_the_end()
     except KeyboardInterrupt:
         # Waiting for a build to end is not what whoever presses Ctrl-C wants; the next run takes up what is there.
         pool.shutdown(wait=False, cancel_futures=True)
@@ -56,10 +56,11 @@ def run(steps: Sequence[Step], progress: Progress, *, workers: int = 3) -> int:
 class _Run:
     """Which steps are done, running and yet to come."""
 
-    def __init__(self, steps: Sequence[Step], progress: Progress, pool: ThreadPoolExecutor) -> None:
+    def __init__(self, steps: Sequence[Step], progress: Progress, pool: ThreadPoolExecutor, workers: int) -> None:
         self._steps = steps
         self._progress = progress
         self._pool = pool
+        self._workers = workers
         self._done: set[str] = set()
         self._started: set[str] = set()
         self._running: dict[Future[tuple[str, float]], Step] = {}
@@ -83,7 +84,8 @@ class _Run:
 
     def _start_ready(self) -> None:
         if self._failure is None:
-            for step in ready(self._steps, self._done, self._started):
+            free = self._workers - len(self._running)
+            for step in ready(self._steps, self._done, self._started)[:free]:
                 self._started.add(step.name)
                 self._running[self._pool.submit(_timed, step)] = step
 

@@ -13,6 +13,8 @@ import docker
 from docker.errors import APIError, ImageNotFound, NotFound
 
 from testbed import engine, firewall, hosts, names, traces, trees
+from testbed.containers import CONFLICT
+from testbed.containers import remove as remove_container
 from testbed.errors import BedError
 from testbed.progress import Progress
 from testbed.state import EngineRecord, State, StateDirectory
@@ -97,7 +99,7 @@ def _empty(client: docker.DockerClient, state: State, record: EngineRecord, prog
     with ThreadPoolExecutor(max_workers=4) as pool:
         list(pool.map(lambda host: client.containers.get(host.id).stop(timeout=HOST_STOP_SECONDS), running))
     for item in containers:
-        client.api.remove_container(item.id, force=True, v=True)
+        remove_container(client, item.id)
     for item in (item for item in mine if item.kind == "network"):
         client.api.remove_network(item.id)
     for item in (item for item in mine if item.kind == "volume"):
@@ -130,7 +132,7 @@ def _remove_image(client: docker.DockerClient, reference: str) -> bool:
     except (ImageNotFound, NotFound):
         return False
     except APIError as error:
-        if error.status_code == 409:
+        if error.status_code == CONFLICT:
             # Something that is not the bed's uses it.
             return False
         raise

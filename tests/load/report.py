@@ -235,10 +235,13 @@ def _gaps(run: Run) -> tuple[Gap, ...]:
 
 
 def _versions(requests: Iterable[Request]) -> tuple[VersionReport, ...]:
-    """Return who answered when; each service's versions in the order in which they came."""
+    """Return who answered when; each service's versions in the order in which they came.
+
+    Slow requests are left out: an old version may end them long after the new one took over.
+    """
     ends: dict[tuple[str, str], list[float]] = {}
     for request in requests:
-        if request.ok and request.version:
+        if request.ok and request.version and request.kind is not Kind.SLOW:
             ends.setdefault((request.service, request.version), []).append(request.ended)
     found = [VersionReport(*key, min(times), max(times), len(times)) for key, times in ends.items()]
     return tuple(sorted(found, key=lambda version: (version.service, version.first)))

@@ -152,6 +152,7 @@ def test_slow_answers_do_not_make_an_outage_longer_or_shorter() -> None:
 def test_versions_are_seen_per_service_in_their_order() -> None:
     requests = [request(float(at), took=0.0, version="1.1.0" if at > 4 else "1.0.0") for at in range(10)]
     requests.append(request(9.5, error="status 502", version=""))
+    requests.append(request(3.5, kind=Kind.SLOW, took=5.0))
     versions = judge(run(*requests)).versions
     assert [(seen.version, seen.first, seen.last, seen.answers) for seen in versions] == [
         ("1.0.0", 0.0, 4.0, 5),

@@ -88,4 +88,4 @@ def test_a_close_is_recorded_with_its_code_and_the_client_comes_back(tmp_path: P
 
 def test_a_wrong_echo_is_an_error(tmp_path: Path) -> None:
     sessions = hold(tmp_path, mumble)
-    assert [session.error for session in sessions if session.client == 0][0] == observations.NO_ECHO
+    assert next(session.error for session in sessions if session.client == 0) == observations.NO_ECHO

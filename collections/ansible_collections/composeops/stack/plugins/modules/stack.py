@@ -100,7 +100,6 @@ options:
   health:
     description: How long services have to become healthy, each by itself.
     type: dict
-    default: {}
     suboptions:
       attempts:
         description: Number of tries.
@@ -363,7 +362,8 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "port_base": {"type": "int", "default": 21000},
     "health": {
         "type": "dict",
-        "default": {},
+        # Not a default of {}: Ansible fills a default in place, and with it this constant.
+        "apply_defaults": True,
         "options": {
             "attempts": {"type": "int", "default": 30},
             "interval": {"type": "float", "default": 5},
@@ -372,7 +372,8 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "pull": {"type": "str", "choices": ["missing", "always"], "default": "missing"},
     "log_lines": {"type": "int", "default": 40},
     "services": {"type": "list", "elements": "str", "default": []},
-    "compose": {"type": "str"},
+    # No secret, but pages of text that nobody wants in the host's journal at every run.
+    "compose": {"type": "str", "no_log": True},
     "source": {"type": "str", "default": "compose.yaml"},
     "files": {
         "type": "list",
@@ -401,7 +402,7 @@ def request_from(params: Mapping[str, Any]) -> StackRequest:
             "Leave it out: a deployment always moves the whole stack.",
         )
     store.path(params["name"])
-    health = HealthPolicy(**(params["health"] or {}))
+    health = HealthPolicy(**params["health"])
     if health.attempts < 1 or health.interval <= 0:
         raise InvalidInput(f"Stack {params['name']}: health needs at least one attempt and an interval above 0.")
     return StackRequest(
@@ -504,7 +505,7 @@ def run(params: Mapping[str, Any], *, check: bool) -> dict[str, Any]:
         if params["state"] == "stopped":
             return other_result(stack, operations.stop(params["services"], check=check))
         if params["state"] == "restarted":
-            health = HealthPolicy(**(params["health"] or {}))
+            health = HealthPolicy(**params["health"])
             result = operations.restart(params["services"], health, params["log_lines"], check=check)
             return other_result(stack, result)
         result = operations.remove(check=check)

@@ -18,6 +18,9 @@ from testbed.waiting import wait_for
 DEFAULT_URL = "unix:///var/run/docker.sock"
 LOGIN_SECONDS = 5
 
+# Hosts outlive a restart of the engine. The file is named so that the machine's /etc/docker/daemon.json is not read.
+DAEMON_CONFIGURATION = '{"live-restore": true}\n'
+
 # A unix socket's path has at most 107 bytes, and the engine hangs longer names below its run directory.
 LONGEST_RUN_DIRECTORY = 60
 
@@ -152,13 +155,12 @@ def _start_private(directory: StateDirectory, state: State, record: EngineRecord
         firewall.enable_forwarding()
     run_path = Path(record.run_directory)
     below, engine = containerd(directory.path, run_path), dockerd(directory.path, run_path)
-    if engine.pid() is not None and answers(record.url):
+    if answers(record.url):
         return
     progress.say(f"engine: starting a private dockerd under {directory.path}/engine")
     run_path.mkdir(mode=0o700, parents=True, exist_ok=True)
     directory.write("engine/containerd.toml", containerd_configuration(directory.path, run_path))
-    directory.write("engine/daemon.json", "{}\n")
-    (run_path / "dockerd-own.pid").unlink(missing_ok=True)
+    directory.write("engine/daemon.json", DAEMON_CONFIGURATION)
     for daemon in (below, engine):
         if daemon.pid() is None:
             daemon.start()

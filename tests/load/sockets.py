@@ -14,8 +14,8 @@ from tests.load.mix import SOCKET
 from tests.load.observations import Session
 
 ECHO_TIMEOUT = 10.0
-PAUSE = 0.2
-"""Seconds between two attempts to open one."""
+PAUSE = 1.0
+"""Seconds before another attempt after one that failed; a close is followed by an attempt at once."""
 
 
 class Sockets:
@@ -44,8 +44,10 @@ class Sockets:
 
     async def _hold(self, client: int) -> None:
         while not self._stopping.is_set():
-            self.sessions.append(await self._session(client))
-            await self._wait(PAUSE)
+            session = await self._session(client)
+            self.sessions.append(session)
+            if session.error:
+                await self._wait(PAUSE)
 
     async def _session(self, client: int) -> Session:
         asked = self._clock()

@@ -6,6 +6,10 @@ cd /opt/release-bench
 
 umask 077
 for rival in compose roll roll-tuned; do
+    if [[ -f $rival/.env ]]; then
+        # Left by a run that did not come to its end.
+        bash end.sh "$rival"
+    fi
     cp environment "$rival/.env"
     for name in DB_PASSWORD REDIS_PASSWORD MQTT_PASSWORD JWT_SECRET JWT_REFRESH_SECRET WECHAT_APP_SECRET SMTP_PASS \
         AWS_SECRET_ACCESS_KEY SENTRY_DSN; do

@@ -33,27 +33,19 @@ class Job:
         return sum(stats["changed"].values())
 
 
-@pytest.fixture(scope="session", autouse=True)
-def bed() -> None:
+@pytest.fixture(scope="session")
+def job(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Job]]:
+    """Return what launches a job template, once `site` has run: a job finds a host as the one before left it."""
     if not (INVENTORIES[1] / "hosts.yml").exists():
         pytest.fail(
             f"{INVENTORIES[1]}/hosts.yml is not there: start the test bed with `make bed`, or name its inventory"
         )
 
-
-@pytest.fixture
-def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Job]:
-    """Return what launches a job template."""
-    # AWX puts the commands of its execution environment on the path, and neither a terminal nor our own settings.
-    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-    for name in [name for name in os.environ if name.startswith("ANSIBLE_")] + ["TERM"]:
-        monkeypatch.delenv(name, raising=False)
-
     def launch(
         playbook: str, *, inventory: list[str] | str | None = None, arguments: str = "", **variables: Any
     ) -> Job:
         runner = ansible_runner.run(
-            private_data_dir=str(tmp_path),
+            private_data_dir=str(tmp_path_factory.mktemp("job")),
             project_dir=str(ROOT),
             playbook=f"playbooks/{playbook}.yml",
             inventory=inventory or [str(path) for path in INVENTORIES],
@@ -64,7 +56,14 @@ def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Job]:
         )
         return Job(runner.status, Path(runner.stdout.name).read_text(encoding="utf-8"), tuple(runner.events))
 
-    return launch
+    with pytest.MonkeyPatch.context() as patch:
+        # AWX puts the commands of its execution environment on the path, and neither a terminal nor our own settings.
+        patch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+        for name in [name for name in os.environ if name.startswith("ANSIBLE_")] + ["TERM"]:
+            patch.delenv(name, raising=False)
+        site = launch("site")
+        assert site.status == "successful", site.output
+        yield launch
 
 
 @pytest.fixture

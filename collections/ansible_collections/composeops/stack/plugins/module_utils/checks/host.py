@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from datetime import datetime
 
 from ansible_collections.composeops.stack.plugins.module_utils.backup import catalogue, settings
 from ansible_collections.composeops.stack.plugins.module_utils.io import sockets
 from ansible_collections.composeops.stack.plugins.module_utils.io.docker import Docker
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Runner
+from ansible_collections.composeops.stack.plugins.module_utils.io.s3 import Bucket
 from ansible_collections.composeops.stack.plugins.module_utils.secrets import store
 
 _PUBLISHED = re.compile(r"(?P<address>\S+):(?P<first>\d+)(?:-(?P<last>\d+))?->")
@@ -23,6 +25,8 @@ class LocalHost:
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
         self._docker = Docker(runner)
+        self._opening = threading.Lock()
+        self._bucket: Bucket | None = None
 
     @property
     def docker(self) -> Docker:
@@ -33,8 +37,12 @@ class LocalHost:
 
     def newest_backup(self, source: str) -> tuple[str, datetime] | None:
         configured = settings.require()
-        bucket = catalogue.open_bucket(configured.store)
-        newest = catalogue.newest(bucket, configured.source(source).name, configured.host)
+        name = configured.source(source).name
+        # Checks run at the same time, and opening the bucket costs more than everything that is asked of it.
+        with self._opening:
+            if self._bucket is None:
+                self._bucket = catalogue.open_bucket(configured.store)
+        newest = catalogue.newest(self._bucket, name, configured.host)
         return (newest.id, newest.created) if newest else None
 
     def listening(self) -> list[int]:

@@ -1,9 +1,15 @@
-"""What could answer from outside."""
+"""What a host knows for its checks: its backups, and what could answer from outside."""
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
+
 import pytest
+from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Entry, Settings, Source, Store
+from ansible_collections.composeops.stack.plugins.module_utils.checks import host
 from ansible_collections.composeops.stack.plugins.module_utils.checks.host import published_ports
+from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
+from ansible_collections.composeops.stack.plugins.module_utils.io.runner import CommandRunner
 
 
 @pytest.mark.parametrize(
@@ -22,3 +28,30 @@ from ansible_collections.composeops.stack.plugins.module_utils.checks.host impor
 )
 def test_ports_published_beyond_the_loopback_are_read(ports: str, expected: set[int]) -> None:
     assert published_ports(ports) == expected
+
+
+def test_bucket_is_opened_once_for_all_sources(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[object] = []
+    store = Store("backups", "access", "secret")
+    sources = (Source("database", "postgres", "shop", "db"), Source("redis", "redis", "shop", "redis"))
+    created = datetime(2026, 1, 1, tzinfo=timezone.utc)
+    monkeypatch.setattr(host.settings, "require", lambda: Settings("web1", store, sources))
+    monkeypatch.setattr(host.catalogue, "open_bucket", lambda given: opened.append(given) or "bucket")
+    monkeypatch.setattr(
+        host.catalogue,
+        "newest",
+        lambda bucket, source, name: (
+            Entry(source, name, f"{source}-1", created, True, 1) if source != "redis" else None
+        ),
+    )
+    local = host.LocalHost(CommandRunner())
+    assert local.newest_backup("database") == ("database-1", created)
+    assert local.newest_backup("redis") is None
+    assert opened == [store]
+
+
+def test_source_that_the_host_does_not_have_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings("web1", Store("backups", "access", "secret"), ())
+    monkeypatch.setattr(host.settings, "require", lambda: settings)
+    with pytest.raises(ComposeOpsError, match="nowhere"):
+        host.LocalHost(CommandRunner()).newest_backup("nowhere")

@@ -186,7 +186,9 @@ def test_verify_fails_with_the_reason_when_something_is_wrong(operator: BedHost)
     try:
         run = play(operator, "verify")
         assert not run.ok
-        assert any("redis" in message and "no running container" in message for message in run.failures), run.failures
+        (message,) = run.failures
+        assert "redis (redis petcare/redis): Service redis of stack petcare has no running container." in message
+        assert "services (container petcare/all services): redis is exited." in message
     finally:
         assert play(operator, "deploy").ok
 

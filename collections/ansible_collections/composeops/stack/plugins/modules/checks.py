@@ -211,7 +211,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 checks:
-  description: What each check saw, in the order of the declaration; empty in check mode.
+  description:
+    - What each check saw, in the order of the declaration; on failure, only those that failed, and in check mode none.
   returned: always
   type: list
   elements: dict
@@ -366,7 +367,11 @@ def run(params: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
     result["checks"] = report.records(results)
     result["summary"] = report.tables(params["title"], results, params["next_steps"])
     failure = report.failure(results)
-    return {**result, "failed": True, "msg": failure} if failure else result
+    if failure:
+        # What passed is in the table; here it would hide what did not.
+        result["checks"] = [record for record in result["checks"] if not record["ok"]]
+        result.update(failed=True, msg=failure)
+    return result
 
 
 def keep(params: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:

@@ -160,8 +160,8 @@ def _container(check: ContainerCheck, observation: Containers) -> Verdict:
 
 
 def _unwell(container: Container) -> str:
-    """Return what is wrong with a container; one that did its work and ended with 0 is well."""
-    if container.status == "exited" and container.exit_code == 0:
+    """Return what is wrong with a container; a job that did its work and ended with 0 is well."""
+    if container.may_finish and container.status == "exited" and container.exit_code == 0:
         return ""
     if container.status != "running":
         return f"is {container.status}" + (f" (status {container.exit_code})" if container.exit_code else "")

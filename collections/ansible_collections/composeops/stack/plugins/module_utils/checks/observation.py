@@ -66,6 +66,8 @@ class Container:
     health: str = ""
     """Empty where the image and the compose file have no health check."""
     exit_code: int = 0
+    may_finish: bool = False
+    """Ending with status 0 is what it is there for, as with a job; anything that the engine restarts is no job."""
     oneoff: bool = False
 
 

@@ -181,10 +181,12 @@ def _connect(host: str, port: int, timeout: float) -> Port:
 def _container(inspected: dict[str, Any]) -> Container:
     """Read one entry of `docker inspect`."""
     state, labels = inspected["State"], inspected["Config"].get("Labels") or {}
+    restarts = (inspected["HostConfig"].get("RestartPolicy") or {}).get("Name", "no")
     return Container(
         service=labels.get(SERVICE_LABEL, inspected["Name"].lstrip("/")),
         status=state["Status"],
         health=(state.get("Health") or {}).get("Status", "").replace("none", ""),
         exit_code=state["ExitCode"],
+        may_finish=restarts not in ("always", "unless-stopped") and not state.get("Health"),
         oneoff=labels.get("com.docker.compose.oneoff") == "True",
     )

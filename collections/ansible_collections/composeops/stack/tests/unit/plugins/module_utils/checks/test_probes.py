@@ -53,6 +53,7 @@ def container(service: str, **state: Any) -> dict[str, Any]:
         "Name": f"/shop-{service}-1",
         "State": {"Status": "running", "Running": True, "ExitCode": 0, **state},
         "Config": {"Labels": {"com.docker.compose.service": service}},
+        "HostConfig": {"RestartPolicy": {"Name": "unless-stopped"}},
     }
 
 
@@ -196,7 +197,8 @@ def test_containers_are_read_from_inspect() -> None:
     engine = Engine(
         [
             container("db", Health={"Status": "healthy"}),
-            container("web", Health={"Status": "none"}),
+            {**container("web", Health={"Status": "none"}), "HostConfig": {"RestartPolicy": {"Name": "no"}}},
+            {**container("migrate"), "HostConfig": {"RestartPolicy": {"Name": "on-failure"}}},
             {
                 **container("job", Status="exited", ExitCode=3),
                 "Config": {"Labels": {"com.docker.compose.oneoff": "True"}},
@@ -207,6 +209,7 @@ def test_containers_are_read_from_inspect() -> None:
         (
             Container("db", "running", "healthy"),
             Container("web", "running"),
+            Container("migrate", "running", may_finish=True),
             Container("shop-job-1", "exited", exit_code=3, oneoff=True),
         )
     )

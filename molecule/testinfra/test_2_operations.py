@@ -193,6 +193,13 @@ def test_verify_fails_with_the_reason_when_something_is_wrong(operator: BedHost)
         assert play(operator, "deploy").ok
 
 
+def test_pet_11_verify_fails_when_a_port_can_be_reached_that_must_not_be(operator: BedHost) -> None:
+    run = play(operator, "verify", verify_reachable_ports=[22, 80])
+    assert not run.ok
+    (message,) = run.failures
+    assert "443 can be reached and must not be." in message
+
+
 def test_whole_site_changes_nothing_after_all_this(operator: BedHost) -> None:
     run = play(operator, "site")
     assert run.ok, run.output

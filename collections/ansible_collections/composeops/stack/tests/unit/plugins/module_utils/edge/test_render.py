@@ -38,9 +38,9 @@ FRONTEND = ServiceTarget("petcare", "frontend", 80)
 BACKEND = ServiceTarget("petcare", "backend", 3000)
 MOBILE = ServiceTarget("petcare", "mobile-backend", 3003)
 ENDPOINTS = {
-    FRONTEND: ["127.0.0.1:21000"],
-    BACKEND: ["127.0.0.1:21001", "127.0.0.1:21002"],
-    MOBILE: ["127.0.0.1:21003"],
+    FRONTEND: {"": ["127.0.0.1:21000"]},
+    BACKEND: {"": ["127.0.0.1:21001", "127.0.0.1:21002"]},
+    MOBILE: {"": ["127.0.0.1:21003"]},
 }
 
 

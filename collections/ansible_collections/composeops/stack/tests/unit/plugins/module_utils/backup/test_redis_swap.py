@@ -136,7 +136,7 @@ class Engine:
 
     def __call__(self, argv: Any) -> tuple[int, str, str]:
         if argv[:2] == ["docker", "ps"]:
-            return 0, "abc shop \n", ""
+            return 0, "abc petcare \n", ""
         if argv[:2] == ["docker", "inspect"]:
             return 0, json.dumps([CONTAINER]), ""
         if argv[:2] == ["docker", "rm"]:

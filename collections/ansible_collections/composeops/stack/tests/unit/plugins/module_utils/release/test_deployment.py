@@ -15,6 +15,7 @@ import pytest
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError, InvalidInput
 from ansible_collections.composeops.stack.plugins.module_utils.io import files, sockets
 from ansible_collections.composeops.stack.plugins.module_utils.release import state
+from ansible_collections.composeops.stack.plugins.module_utils.release.colour_plan import DeploymentPlan
 from ansible_collections.composeops.stack.plugins.module_utils.release.deployment import (
     Deployment,
     DeploymentFailed,
@@ -27,7 +28,6 @@ from ansible_collections.composeops.stack.plugins.module_utils.release.model imp
     StackFile,
     StackRequest,
 )
-from ansible_collections.composeops.stack.plugins.module_utils.release.colour_plan import DeploymentPlan
 from ansible_collections.composeops.stack.plugins.module_utils.secrets import store
 from ansible_collections.composeops.stack.tests.unit.support.fake_engine import FakeClock, FakeEngine, Killed
 

@@ -396,6 +396,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.io.runner import 
 from ansible_collections.composeops.stack.plugins.module_utils.release import colours, report
 from ansible_collections.composeops.stack.plugins.module_utils.release.containers import Container, by_service
 from ansible_collections.composeops.stack.plugins.module_utils.release.deployment import (
+    LOCKS,
     Deployment,
     DeploymentFailed,
     require_secrets,
@@ -412,9 +413,6 @@ from ansible_collections.composeops.stack.plugins.module_utils.release.model imp
 )
 from ansible_collections.composeops.stack.plugins.module_utils.release.operations import Operations, Result
 from ansible_collections.composeops.stack.plugins.module_utils.secrets import store
-
-LOCKS = "/run/composeops"
-
 
 ARGUMENT_SPEC: dict[str, Any] = {
     "name": {"type": "str", "required": True},

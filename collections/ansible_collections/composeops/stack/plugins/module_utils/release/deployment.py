@@ -38,6 +38,9 @@ from ansible_collections.composeops.stack.plugins.module_utils.release.rollout i
 from ansible_collections.composeops.stack.plugins.module_utils.release.state import Endpoint, StackState
 from ansible_collections.composeops.stack.plugins.module_utils.secrets import store
 
+LOCKS = "/run/composeops"
+"""Where the locks of stacks are; whatever changes a stack holds its lock."""
+
 
 class DeploymentFailed(ComposeOpsError):
     """A deployment that did not pass, after the release before was put back where there was one."""
@@ -120,7 +123,7 @@ class Deployment:
     """One stack on this host.
 
     ``root`` and ``secrets`` are the directories of records and secrets, ``active`` is where the edge looks which colour
-    serves.
+    serves. ``repeats`` is the number of an earlier release that is gone back to.
     """
 
     def __init__(
@@ -132,6 +135,7 @@ class Deployment:
         root: str = state.DIRECTORY,
         secrets: str = store.DIRECTORY,
         active: str = active.DIRECTORY,
+        repeats: int = 0,
     ) -> None:
         self.request = request
         self._root = root
@@ -145,6 +149,7 @@ class Deployment:
         self._base = Part(request.name, "", root, tools)
         self._rollout = Rollout(request, tools, root, active)
         self._history = History(request.name, root)
+        self._repeats = repeats
         self._seconds: dict[str, float] = {}
 
     @property
@@ -344,6 +349,7 @@ class Deployment:
             images={service.name: service.image for service in target.all_services},
             digests=digests,
             identifiers={reference: image.identifier for reference, image in images.items()},
+            reason=f"repeats release {self._repeats}" if self._repeats else "",
         )
         self.project.make()
         self._history.begin(release, self.request)
@@ -393,6 +399,12 @@ class Deployment:
             with self._timed("switch"):
                 self._rollout.switch(colours.colour)
         digests = self._digests(target.all_services)
+        if release:
+            # Complete before it is the active one: the images may have been pulled only now.
+            present = self._images.present(service.image for service in target.all_services)
+            identifiers = {reference: image.identifier for reference, image in present.items()}
+            release = replace(release, digests=digests, identifiers=identifiers)
+            self._history.update(release)
         with self._timed("commit"):
             self._record(target, digests, colours, number)
         if colours and colours.roll and self.request.rollout.watch:
@@ -414,6 +426,8 @@ class Deployment:
                 done = replace(release, status="active", digests=digests, seconds=dict(self._seconds))
                 self._history.update(done)
             self._history.settle(number)
+            if self._repeats and release and observed.record:
+                self._history.withdraw(observed.record.release, f"release {number} went back to {self._repeats}")
             self._history.prune(self.request.rollout.keep, number)
         return Outcome(plan, tuple(containers), digests, number, dict(self._seconds))
 

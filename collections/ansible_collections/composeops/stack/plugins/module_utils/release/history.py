@@ -29,7 +29,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.release.model imp
     StackRequest,
 )
 
-Status = Literal["deploying", "active", "superseded", "failed", "abandoned"]
+Status = Literal["deploying", "active", "superseded", "withdrawn", "failed", "abandoned"]
 
 
 @dataclass(frozen=True)
@@ -48,14 +48,14 @@ class Release:
     identifiers: Mapping[str, str] = field(default_factory=dict)
     """Reference of an image to its id on this host."""
     reason: str = ""
-    """Why it failed."""
+    """Why it failed or was withdrawn, or which release it repeats."""
     seconds: Mapping[str, float] = field(default_factory=dict)
     """How long each of its steps took."""
 
     @property
     def deployed(self) -> bool:
         """Whether it once served, so that it can serve again."""
-        return self.status in ("active", "superseded")
+        return self.status in ("active", "superseded", "withdrawn")
 
 
 class History:
@@ -96,6 +96,12 @@ class History:
         for release in self.settled(active):
             if release != current[release.number]:
                 self.update(release)
+
+    def withdraw(self, number: int, reason: str) -> None:
+        """Mark a release that was gone back from, so that nobody goes back to it unasked."""
+        for release in self.all():
+            if release.number == number and release.deployed:
+                self.update(replace(release, status="withdrawn", reason=reason))
 
     def prune(self, keep: int, active: int) -> None:
         """Remove all but the newest ``keep`` releases; the active one stays."""
@@ -141,9 +147,47 @@ class History:
         files.write_atomically(path, text.encode(), mode=0o600, uid=os.geteuid(), gid=os.getegid())
 
 
-def previous(releases: Sequence[Release], active: int) -> Release | None:
-    """Return the newest release before the active one that once served."""
-    return next((found for found in releases if found.number < active and found.deployed), None)
+def to_go_back_to(stack: str, releases: Sequence[Release], active: int, wanted: int) -> Release:
+    """Return the release with the number ``wanted``, or with 0 the newest good one that is another than the active one.
+
+    What was withdrawn by going back once is good only for someone who names it.
+    """
+    current = next((found for found in releases if found.number == active), None)
+    if wanted:
+        chosen = next((found for found in releases if found.number == wanted), None)
+        if chosen is None:
+            kept = ", ".join(str(found.number) for found in releases) or "none"
+            raise InvalidInput(f"Stack {stack} has no release {wanted} on this host.", f"It has {kept}.")
+        if not chosen.deployed:
+            raise InvalidInput(
+                f"Release {wanted} of stack {stack} never served: it is {chosen.status}. {chosen.reason}".rstrip(),
+                "Choose one that served; `composeops releases` lists them.",
+            )
+        return chosen
+    for found in releases:
+        other = current is None or found.revision != current.revision or found.digests != current.digests
+        if found.number < active and found.status == "superseded" and other:
+            return found
+    raise InvalidInput(
+        f"Stack {stack} has no earlier release to go back to on this host.",
+        "Deploy the version that you want (playbooks/deploy.yml).",
+    )
+
+
+def require_images(stack: str, release: Release, present: Mapping[str, str]) -> None:
+    """Raise, before anything moves, where an image is not the one that the release ran.
+
+    ``present`` maps the references that this host has to their image ids.
+    """
+    for reference, identifier in sorted(release.identifiers.items()):
+        if present.get(reference) != identifier:
+            found = "another image has that name now" if reference in present else "it is not on this host"
+            raise ComposeOpsError(
+                f"Release {release.number} of stack {stack} ran {reference} as {identifier[:19]}, and {found}."
+                " Nothing was changed.",
+                f"Where `docker image inspect {identifier}` finds it, `docker tag {identifier} {reference}` gives the"
+                " name back; else pull it by its digest first.",
+            )
 
 
 def as_document(request: StackRequest) -> dict[str, Any]:

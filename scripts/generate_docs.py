@@ -30,9 +30,8 @@ def default_cell(option: dict[str, Any]) -> str:
         return "required"
     if "default" not in option:
         return ""
-    return f"`{yaml.safe_dump(option['default'], default_flow_style=True, width=10_000).removesuffix('...').strip()}`".replace(
-        "\n", ""
-    )
+    written = yaml.safe_dump(option["default"], default_flow_style=True, width=10_000)
+    return f"`{written.removesuffix('...' + chr(10)).replace(chr(10), '')}`"
 
 
 def type_cell(option: dict[str, Any]) -> str:

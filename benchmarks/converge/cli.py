@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import signal
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
@@ -167,6 +168,8 @@ class Run:
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure and write the page; 1 when the run could not be completed, 2 when a required ratio was missed."""
     chosen = arguments(argv)
+    # An end from outside is an error like another: the host is removed, the proxy ended.
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     facts = machine.facts()
     say(f"load average: {facts[machine.LOAD]}")
     workspace = Workspace(WORKSPACE)

@@ -91,7 +91,7 @@ class Bed:
             return Step(f"image {release}", lambda: bases.ensure(client, directory, state, release))
 
         def built(image: Image) -> Step:
-            needs = tuple(need for need in (f"image {image.base}", image.after) if need)
+            needs = (f"image {image.base}", *([f"image {image.after}"] if image.after else []))
             if image.upstream and state.source == "hub":
                 return Step(image.step, lambda: bases.ensure_upstream(client, directory, state, image))
             return Step(image.step, lambda: images.ensure(client, directory, state, image), needs)
@@ -145,7 +145,7 @@ class Bed:
         return Step(
             f"publish {image.name}",
             lambda: registry.publish(client, self.directory, state, image),
-            (image.step, "registry"),
+            (image.step, "registry", *([f"publish {image.after}"] if image.after else [])),
         )
 
     def _exists(self, image: Image) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import docker
@@ -60,6 +61,11 @@ def hierarchies(mounts: str) -> list[str]:
     """Where the machine's version 1 hierarchies are mounted, from /proc/self/mounts."""
     points = [line.split()[1:3] for line in mounts.splitlines()]
     return sorted({point for point, kind in points if kind in {"cgroup", "cgroup2"} and point.startswith(f"{CGROUP}/")})
+
+
+def machine_hierarchies() -> list[str]:
+    """This machine's."""
+    return hierarchies(Path("/proc/self/mounts").read_text(encoding="utf-8"))
 
 
 def host_configuration(capabilities: Capabilities, hierarchies: Sequence[str]) -> dict[str, Any]:

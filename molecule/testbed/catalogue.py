@@ -63,7 +63,10 @@ def upstream() -> list[Image]:
 
 
 def applications() -> list[Image]:
-    """The petcare applications, two versions each; the second is built after the first to share its layers."""
+    """The petcare applications, two versions each.
+
+    The second comes after the first: it shares its layers, and a registry takes two pushes into one repository badly.
+    """
     found = []
     before: dict[str, str] = {}
     for version in SAMPLE_VERSIONS:
@@ -80,7 +83,7 @@ def applications() -> list[Image]:
                 publish=publish,
                 after=before.get(folder, ""),
             )
-            before[folder] = image.step
+            before[folder] = image.name
             found.append(image)
     return found
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
+
+from docker.errors import DockerException
+from requests.exceptions import RequestException
 
 from testbed import acme, hosts, inventory, status, teardown
 from testbed.bases import RELEASES
@@ -82,9 +86,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BedError as error:
         print(f"error: {error}\nnext: {error.next_step}", file=sys.stderr)
         return 1
+    except (DockerException, RequestException, OSError) as error:
+        print(f"error: {error}\nnext: run the same command again; it takes up what is there", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("\ninterrupted; the same command again goes on from here, `down` removes what there is", file=sys.stderr)
-        return 130
+        sys.stderr.flush()
+        # Not by returning: the interpreter would wait for the threads that are still building.
+        os._exit(130)
 
 
 def _on_linux() -> None:

@@ -9,12 +9,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import docker
-from docker.errors import NotFound
+from docker.errors import APIError, NotFound
 
 from testbed import names
 from testbed.errors import BedError
 from testbed.state import NetworkRecord
 from testbed.steps import UNCHANGED
+from testbed.waiting import wait_for
+
+CONFLICT = 409
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,23 @@ def ensure(client: docker.DockerClient, wanted: Container, *, replace: bool) -> 
         there.start()
         return "started"
     return UNCHANGED
+
+
+def remove(client: docker.DockerClient, identifier: str) -> None:
+    """Remove a container and wait until it is gone, also when a build that was broken off is removing it already."""
+    try:
+        client.api.remove_container(identifier, force=True, v=True)
+    except NotFound:
+        return
+    except APIError as error:
+        if error.status_code != CONFLICT:
+            raise
+        wait_for(
+            lambda: not client.api.containers(all=True, filters={"id": identifier}),
+            what=f"container {identifier[:12]} is gone",
+            seconds=60,
+            next_step="Run the same command again.",
+        )
 
 
 def must_run(client: docker.DockerClient, bed: str, name: str) -> Any:

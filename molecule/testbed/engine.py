@@ -18,6 +18,9 @@ from testbed.waiting import wait_for
 DEFAULT_URL = "unix:///var/run/docker.sock"
 LOGIN_SECONDS = 5
 
+# Hosts outlive a restart of the engine. The file is named so that the machine's /etc/docker/daemon.json is not read.
+DAEMON_CONFIGURATION = '{"live-restore": true}\n'
+
 # A unix socket's path has at most 107 bytes, and the engine hangs longer names below its run directory.
 LONGEST_RUN_DIRECTORY = 60
 
@@ -128,13 +131,13 @@ def _choose(directory: StateDirectory, state: State, choice: str, progress: Prog
             raise BedError(
                 f"No Docker engine answers at {url}.", "Start it, or let the bed bring its own: --engine private"
             )
+    packages.install(packages.ENGINE, "a private Docker engine for the test bed", progress)
     run_path = run_directory(directory.path, state.id)
-    hierarchies = capabilities.hierarchies(Path("/proc/self/mounts").read_text(encoding="utf-8"))
     return EngineRecord(
         private=True,
         url=f"unix://{run_path}/docker.sock",
         run_directory=str(run_path),
-        absent_before=traces.absent(traces.candidates(hierarchies)),
+        absent_before=traces.absent(traces.candidates(capabilities.machine_hierarchies())),
     )
 
 
@@ -152,13 +155,12 @@ def _start_private(directory: StateDirectory, state: State, record: EngineRecord
         firewall.enable_forwarding()
     run_path = Path(record.run_directory)
     below, engine = containerd(directory.path, run_path), dockerd(directory.path, run_path)
-    if engine.pid() is not None and answers(record.url):
+    if answers(record.url):
         return
     progress.say(f"engine: starting a private dockerd under {directory.path}/engine")
     run_path.mkdir(mode=0o700, parents=True, exist_ok=True)
     directory.write("engine/containerd.toml", containerd_configuration(directory.path, run_path))
-    directory.write("engine/daemon.json", "{}\n")
-    (run_path / "dockerd-own.pid").unlink(missing_ok=True)
+    directory.write("engine/daemon.json", DAEMON_CONFIGURATION)
     for daemon in (below, engine):
         if daemon.pid() is None:
             daemon.start()
@@ -171,7 +173,10 @@ def _start_private(directory: StateDirectory, state: State, record: EngineRecord
         return answers(record.url)
 
     wait_for(up, what="the private engine answers", seconds=60, next_step=f"Read {engine.log}.")
-    progress.say(f"engine: ready, dockerd {connect(record.url).version()['Version']}")
+    info = connect(record.url).info()
+    progress.say(f"engine: ready, dockerd {info['ServerVersion']}")
+    if info["Driver"] == "vfs":
+        progress.say(f"note: the file system of {directory.path} forces copying of whole images; ext4 or xfs is faster")
 
 
 def stop_private(directory: StateDirectory, record: EngineRecord) -> None:

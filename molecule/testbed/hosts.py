@@ -13,7 +13,7 @@ from typing import Any
 import docker
 from docker.errors import NotFound
 
-from testbed import acme, capabilities, containers, images, names, network
+from testbed import acme, capabilities, containers, images, names, network, traces
 from testbed.bases import RELEASES
 from testbed.containers import Container
 from testbed.errors import BedError
@@ -78,8 +78,7 @@ def configuration(
     directory: StateDirectory, state: State, name: str, allowed: capabilities.Capabilities
 ) -> dict[str, Any]:
     """The engine's HostConfig of a host."""
-    mounts = Path("/proc/self/mounts").read_text(encoding="utf-8")
-    base = capabilities.host_configuration(allowed, capabilities.hierarchies(mounts))
+    base = capabilities.host_configuration(allowed, capabilities.machine_hierarchies())
     binds = [
         *base["Binds"],
         f"{docker_volume(state, name)}:/var/lib/docker",
@@ -216,6 +215,14 @@ def remove(client: docker.DockerClient, state: State, name: str) -> None:
         if there is not None:
             there.remove(force=True, v=True)
     try:
-        client.volumes.get(docker_volume(state, name)).remove()
+        volume = client.volumes.get(docker_volume(state, name))
     except NotFound:
         return
+    remove_volume(volume)
+
+
+def remove_volume(volume: Any) -> None:
+    """Remove a volume, and what the engine that lived in it left in the machine's control groups."""
+    nested = traces.nested_containers(Path(volume.attrs["Mountpoint"]))
+    volume.remove(force=True)
+    traces.remove_nested(nested, capabilities.machine_hierarchies())

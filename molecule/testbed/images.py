@@ -31,7 +31,7 @@ Files = Mapping[str, bytes]
 
 @dataclass(frozen=True)
 class Image:
-    """One image. `base` names another image of the bed; `publish` are the references it gets in the bed's registry."""
+    """One image. `base` and `after` name other images; `publish` are the references it gets in the bed's registry."""
 
     name: str
     folder: str

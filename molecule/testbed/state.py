@@ -21,8 +21,12 @@ FORMAT = 1
 
 
 def default_directory() -> Path:
-    """`.testbed/` in the repository, or where COMPOSEOPS_TESTBED_DIR says."""
-    return Path(os.environ.get(VARIABLE) or REPOSITORY / ".testbed").absolute()
+    """`.testbed/` in the repository, or where COMPOSEOPS_TESTBED_DIR says.
+
+    Resolved, because the engine's processes are recognised by the paths in their arguments: two spellings of one
+    directory must not become two engines in it.
+    """
+    return Path(os.environ.get(VARIABLE) or REPOSITORY / ".testbed").resolve()
 
 
 @dataclass

@@ -12,7 +12,9 @@ from pathlib import Path
 import docker
 from docker.errors import APIError, ImageNotFound, NotFound
 
-from testbed import engine, firewall, names, traces, trees
+from testbed import engine, firewall, hosts, names, traces, trees
+from testbed.containers import CONFLICT
+from testbed.containers import remove as remove_container
 from testbed.errors import BedError
 from testbed.progress import Progress
 from testbed.state import EngineRecord, State, StateDirectory
@@ -92,16 +94,16 @@ def _empty(client: docker.DockerClient, state: State, record: EngineRecord, prog
     labelled = [item for item in found if item.kind == "image" and item.labels.get(names.LABEL) == state.id]
     mine = ours(found, state.id, [*(item.id.removeprefix("sha256:") for item in labelled), *state.layers])
     containers = [item for item in mine if item.kind == "container"]
-    hosts = [item for item in containers if item.labels.get(names.ROLE_LABEL) == "host"]
+    running = [item for item in containers if item.labels.get(names.ROLE_LABEL) == "host"]
     # A nested engine that is not shut down leaves control groups of its containers behind on this machine.
     with ThreadPoolExecutor(max_workers=4) as pool:
-        list(pool.map(lambda host: client.containers.get(host.id).stop(timeout=HOST_STOP_SECONDS), hosts))
+        list(pool.map(lambda host: client.containers.get(host.id).stop(timeout=HOST_STOP_SECONDS), running))
     for item in containers:
-        client.api.remove_container(item.id, force=True, v=True)
+        remove_container(client, item.id)
     for item in (item for item in mine if item.kind == "network"):
         client.api.remove_network(item.id)
     for item in (item for item in mine if item.kind == "volume"):
-        client.api.remove_volume(item.id, force=True)
+        hosts.remove_volume(client.volumes.get(item.id))
     counts = {kind: sum(item.kind == kind for item in mine) for kind in ("container", "volume", "network")}
     progress.say("removed: " + ", ".join(f"{count} {kind}s" for kind, count in counts.items()))
     if not record.private:
@@ -130,7 +132,7 @@ def _remove_image(client: docker.DockerClient, reference: str) -> bool:
     except (ImageNotFound, NotFound):
         return False
     except APIError as error:
-        if error.status_code == 409:
+        if error.status_code == CONFLICT:
             # Something that is not the bed's uses it.
             return False
         raise

@@ -39,6 +39,22 @@ def remove(paths: Sequence[str]) -> None:
             path.unlink(missing_ok=True)
 
 
+def nested_containers(docker_root: Path) -> list[str]:
+    """The ids of the containers of a host's own engine, from its data."""
+    try:
+        return sorted(entry.name for entry in (docker_root / "containers").iterdir())
+    except OSError:
+        # The host never had an engine, or the volume belongs to an engine whose files this user may not read.
+        return []
+
+
+def remove_nested(containers: Sequence[str], hierarchies: Sequence[str]) -> None:
+    """Control groups that a host's engine left when the host went down with containers running."""
+    for hierarchy in hierarchies or (capabilities.CGROUP,):
+        for container in containers:
+            _remove_groups(Path(hierarchy) / "docker" / container)
+
+
 def _remove_groups(path: Path) -> None:
     """Control groups go by rmdir, which the kernel refuses as long as a process is in one."""
     if not path.is_dir():

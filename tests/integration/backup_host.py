@@ -214,7 +214,7 @@ class BackupHost:
     def record(self, source: str) -> dict[str, Any]:
         return dict(json.loads(self.host.read(f"{STATE}/{source}.run.json")))
 
-    def wait(self, condition: str, seconds: float = 60) -> None:
+    def wait(self, condition: str, seconds: float = 180) -> None:
         """Wait until a shell command on the host succeeds."""
         deadline = time.monotonic() + seconds
         while not self.host.run(condition).ok:

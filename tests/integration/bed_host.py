@@ -50,10 +50,13 @@ class PlaybookRun:
 
     @property
     def failures(self) -> list[str]:
-        """The messages of the tasks that failed."""
-        return [
-            str(task["result"].get("msg", "")) for task in self.tasks if task["status"] in ("failed", "unreachable")
-        ]
+        """The messages of the tasks that failed; of a loop, those of its items."""
+        messages = []
+        for task in self.tasks:
+            if task["status"] in ("failed", "unreachable"):
+                items = [item for item in task["result"].get("results", []) if item.get("failed")]
+                messages += [str(result.get("msg", "")) for result in items or [task["result"]]]
+        return messages
 
 
 class BedHost:
@@ -107,8 +110,12 @@ class BedHost:
         extra_variables: Mapping[str, Any] | None = None,
         check: bool = False,
         diff: bool = False,
+        arguments: Sequence[str] = (),
     ) -> PlaybookRun:
-        """Run a playbook against this host; ``inventories`` come before the bed's own, which overrides them."""
+        """Run a playbook against this host; ``inventories`` come before the bed's own, which overrides them.
+
+        ``arguments`` are further ones of ansible-playbook, such as ``-vvv``.
+        """
         results = self.directory / "results.jsonl"
         results.unlink(missing_ok=True)
         argv = [str(ANSIBLE_PLAYBOOK), str(path)]
@@ -116,7 +123,7 @@ class BedHost:
             argv += ["-i", str(inventory)]
         if extra_variables:
             argv += ["-e", json.dumps(dict(extra_variables))]
-        argv += ["--check"] * check + ["--diff"] * diff
+        argv += [*["--check"] * check, *["--diff"] * diff, *arguments]
         environment = {
             **os.environ,
             "ANSIBLE_CALLBACKS_ENABLED": "composeops.stack.summary,result_file",

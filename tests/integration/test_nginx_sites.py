@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 
 import pytest
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
@@ -56,6 +57,23 @@ def test_pet_02_requests_reach_their_service_with_the_forwarding_headers(edge: E
 def test_pet_02_replicas_take_turns(edge: Edge) -> None:
     edge.publish(*SITES)
     assert {seen(edge, f"http://{APP}/api/")["port"] for _ in range(16)} == {21901, 21902}
+
+
+@pytest.mark.parametrize(("websocket", "status"), [(True, 101), (False, 200)], ids=["declared", "not-declared"])
+def test_pet_02_only_declared_routes_are_upgraded_to_websockets(edge: Edge, websocket: bool, status: int) -> None:
+    route = {"path": "/", "stack": STACK, "service": "backend", "port": 3000, "websocket": websocket}
+    edge.publish(site(APP, redirect_to_https=False, routes=[route]), SITES[1])
+    request = f"GET /ws HTTP/1.1\r\nHost: {APP}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
+    with socket.create_connection((edge.host.address, 80), timeout=10) as connection:
+        connection.sendall(request.encode())
+        stream = connection.makefile("rwb")
+        assert int(stream.readline().split()[1]) == status
+        if websocket:
+            while stream.readline() != b"\r\n":
+                pass
+            stream.write(b"hello\n")
+            stream.flush()
+            assert stream.readline() == b"hello\n"
 
 
 def test_pet_03_http_redirects(edge: Edge) -> None:

@@ -58,11 +58,19 @@ def test_layers_are_read_from_a_build_but_never_what_from_names() -> None:
 def test_every_image_of_the_catalogue_can_be_built(tmp_path: Path) -> None:
     found = [*catalogue.services(StateDirectory(tmp_path)), *catalogue.upstream(), *catalogue.applications()]
     found += [catalogue.host(release) for release in bases.RELEASES]
-    steps = {image.step for image in found} | {f"image {release}" for release in bases.RELEASES}
+    known = {image.name for image in found} | set(bases.RELEASES)
     for image in found:
         assert catalogue.buildable(image), image.name
-        assert f"image {image.base}" in steps
-        assert not image.after or image.after in steps
+        assert image.base in known
+        assert image.after in {"", *known}
+
+
+def test_no_two_images_go_into_one_repository_at_the_same_time() -> None:
+    last: dict[str, str] = {}
+    for image in (*catalogue.upstream(), *catalogue.applications()):
+        for repository in {reference.rpartition(":")[0] for reference in image.publish}:
+            assert image.after == last.get(repository, "")
+            last[repository] = image.name
 
 
 def test_petcares_images_are_published_under_their_names() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from testbed.errors import BedError
-from testbed.state import EngineRecord, HostRecord, NetworkRecord, State, StateDirectory
+from testbed.state import EngineRecord, HostRecord, NetworkRecord, State, StateDirectory, default_directory
 
 
 @pytest.fixture
@@ -72,3 +72,14 @@ def test_a_wrong_mode_is_mended(directory: StateDirectory) -> None:
 
 def test_the_directory_hides_itself_from_git(directory: StateDirectory) -> None:
     assert (directory / ".gitignore").read_text() == "*\n"
+
+
+@pytest.mark.parametrize("spelling", ["state", "state/../state", "link"])
+def test_every_spelling_of_the_directory_is_one_bed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spelling: str
+) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "state")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COMPOSEOPS_TESTBED_DIR", spelling)
+    assert default_directory() == (tmp_path / "state").resolve()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 
 import pytest
 from testbed import steps
@@ -61,3 +62,21 @@ def test_an_unknown_need_is_named() -> None:
 def test_a_circle_is_an_error_not_a_hang() -> None:
     with pytest.raises(BedError, match="circle"):
         run([Step("a", lambda: "", ("b",)), Step("b", lambda: "", ("a",))])
+
+
+def test_a_long_step_is_named_while_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(steps, "QUIET_SECONDS", 0.01)
+    news = threading.Event()
+    stream = io.StringIO()
+
+    class Watch(Progress):
+        def say(self, text: str) -> None:
+            super().say(text)
+            news.set()
+
+    def long() -> str:
+        assert news.wait(10)
+        return "built"
+
+    steps.run([Step("image trixie", long)], Watch(stream))
+    assert "... image trixie\n" in stream.getvalue()

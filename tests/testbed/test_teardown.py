@@ -72,3 +72,16 @@ def test_what_was_there_before_is_no_trace(tmp_path: Path) -> None:
     before = tmp_path / "docker"
     before.mkdir()
     assert traces.absent([str(before)]) == []
+
+
+def test_containers_of_a_hosts_engine_are_known_from_its_data(tmp_path: Path) -> None:
+    assert traces.nested_containers(tmp_path) == []
+    (tmp_path / "containers" / "abc").mkdir(parents=True)
+    assert traces.nested_containers(tmp_path) == ["abc"]
+
+
+def test_left_control_groups_go_and_the_neighbours_stay(tmp_path: Path) -> None:
+    for group in ("docker/abc/inner", "docker/neighbour"):
+        (tmp_path / "memory" / group).mkdir(parents=True)
+    traces.remove_nested(["abc", "never-started"], [str(tmp_path / "memory")])
+    assert [entry.name for entry in (tmp_path / "memory" / "docker").iterdir()] == ["neighbour"]

@@ -138,7 +138,9 @@ class Backups:
         before, decisions = self._decide(configured, bucket, chosen)
         due = [one.source.name for one, decision in zip(before, decisions, strict=True) if decision.due]
         result = _result(
-            [*sentences, *(decision.sentence for decision in decisions)], before, changed=bool(pending or due)
+            [*sentences, *(decision.sentence for decision in decisions if decision.due)],
+            before,
+            changed=bool(pending or due),
         )
         after = dict.fromkeys([*due, *pending], "a new backup")
         result["diff"] = _diff(configured, before, {**_newest(before), **after})
@@ -151,9 +153,9 @@ class Backups:
         before, decisions = self._decide(configured, bucket, configured.chosen(self._names))
         sentences, taken, problems = [], [], []
         for one, decision in zip(before, decisions, strict=True):
-            sentences.append(decision.sentence)
             if not decision.due:
                 continue
+            sentences.append(decision.sentence)
             try:
                 backup = run.take(configured, one.source, CommandRunner())
             except ComposeOpsError as error:

@@ -47,11 +47,11 @@ author:
 EXAMPLES = r"""
 - name: List the backups
   composeops.stack.backup_info:
-  register: backups
 
-- name: Show how old the newest backup of the database is
-  ansible.builtin.debug:
-    msg: "{{ backups.sources | selectattr('name', 'eq', 'database') | map(attribute='newest.age_seconds') | first }}"
+- name: Find the newest backup of the database, which has its age in sources[0].newest.age_seconds
+  composeops.stack.backup_info:
+    sources: [database]
+    limit: 1
 """
 
 RETURN = r"""

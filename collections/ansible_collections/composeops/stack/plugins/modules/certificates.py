@@ -199,6 +199,7 @@ summary:
   elements: dict
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -278,6 +279,7 @@ class Certificates:
         problems: list[str] = []
         if not check:
             if recorded != content:
+                os.makedirs(os.path.dirname(settings.PATH), mode=0o755, exist_ok=True)
                 files.write_atomically(settings.PATH, content.encode(), mode=0o644)
             plans, problems = self._apply(plans, before)
         acted = any(plan.changed for plan in plans) and not check

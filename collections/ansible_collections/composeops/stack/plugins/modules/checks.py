@@ -374,8 +374,7 @@ def keep(params: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
     path = params["save_as"]
     if not path:
         return {}
-    given = [{name: value for name, value in check.items() if value is not None} for check in params["checks"]]
-    before, after = files.read_text(path), serialise(given, params["ca"])
+    before, after = files.read_text(path), serialise(params["checks"], params["ca"])
     if before == after and stat.S_IMODE(os.stat(path).st_mode) == MODE:
         return {}
     if not check_mode:

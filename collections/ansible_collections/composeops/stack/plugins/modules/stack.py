@@ -99,7 +99,6 @@ options:
   rollout:
     description: How a release takes over from the one before.
     type: dict
-    default: {}
     suboptions:
       watch:
         description: Seconds to watch it after it took over. When it fails meanwhile, the one before serves again.
@@ -166,7 +165,6 @@ options:
   health:
     description: How long services have to become healthy, each by itself.
     type: dict
-    default: {}
     suboptions:
       attempts:
         description: Number of tries.
@@ -298,6 +296,10 @@ services:
       description: Health of its containers; empty without a health check.
       type: str
       returned: success
+    ok:
+      description: Whether its containers run, and are healthy where that is checked, or were jobs that ended well.
+      type: bool
+      returned: success
     restarts:
       description: How often the engine restarted its containers.
       type: int
@@ -314,7 +316,7 @@ services:
       returned: success
   sample:
     - {name: web, image: "shop/web:1.0.0", image_id: "sha256:60c9", digest: "sha256:1f2e", state: running,
-       health: healthy, restarts: 0, containers: [shop-web-1], ports: ["127.0.0.1:21000->8080/tcp"]}
+       health: healthy, ok: true, restarts: 0, containers: [shop-web-1], ports: ["127.0.0.1:21000->8080/tcp"]}
 endpoints:
   description: Where this host reaches the routed services.
   returned: with O(state=present)
@@ -438,7 +440,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "overlapping": {"type": "list", "elements": "str", "default": []},
     "rollout": {
         "type": "dict",
-        "default": {},
+        "apply_defaults": True,
         "options": {
             "watch": {"type": "float", "default": 5},
             "drain": {"type": "float", "default": 30},
@@ -468,7 +470,8 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "port_base": {"type": "int", "default": 21000},
     "health": {
         "type": "dict",
-        "default": {},
+        # Not a default of {}: Ansible fills a default in place, and with it this constant.
+        "apply_defaults": True,
         "options": {
             "attempts": {"type": "int", "default": 30},
             "interval": {"type": "float", "default": 5},
@@ -477,7 +480,8 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "pull": {"type": "str", "choices": ["missing", "always"], "default": "missing"},
     "log_lines": {"type": "int", "default": 40},
     "services": {"type": "list", "elements": "str", "default": []},
-    "compose": {"type": "str"},
+    # No secret, but pages of text that nobody wants in the host's journal at every run.
+    "compose": {"type": "str", "no_log": True},
     "source": {"type": "str", "default": "compose.yaml"},
     "files": {
         "type": "list",
@@ -507,7 +511,7 @@ def request_from(params: Mapping[str, Any]) -> StackRequest:
         )
     store.path(params["name"])
     colours.check_stack(params["name"])
-    health = HealthPolicy(**(params["health"] or {}))
+    health = HealthPolicy(**params["health"])
     if health.attempts < 1 or health.interval <= 0:
         raise InvalidInput(f"Stack {params['name']}: health needs at least one attempt and an interval above 0.")
     return StackRequest(
@@ -522,7 +526,7 @@ def request_from(params: Mapping[str, Any]) -> StackRequest:
         secrets=tuple(params["secrets"]),
         routed=tuple(Routed(**entry) for entry in params["routed"]),
         overlapping=tuple(params["overlapping"]),
-        rollout=RolloutPolicy(**(params["rollout"] or {})),
+        rollout=RolloutPolicy(**params["rollout"]),
         migration=migration_from(params["migration"]),
         published=tuple(Published(**entry) for entry in params["published"]),
         port_base=params["port_base"],
@@ -628,7 +632,7 @@ def run(params: Mapping[str, Any], *, check: bool) -> dict[str, Any]:
         if params["state"] == "stopped":
             return other_result(stack, operations.stop(params["services"], check=check))
         if params["state"] == "restarted":
-            health = HealthPolicy(**(params["health"] or {}))
+            health = HealthPolicy(**params["health"])
             result = operations.restart(params["services"], health, params["log_lines"], check=check)
             return other_result(stack, result)
         result = operations.remove(check=check)

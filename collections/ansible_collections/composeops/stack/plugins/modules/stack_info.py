@@ -101,6 +101,10 @@ services:
       description: Health of its containers; empty without a health check.
       type: str
       returned: success
+    ok:
+      description: Whether its containers run, and are healthy where that is checked, or were jobs that ended well.
+      type: bool
+      returned: success
     restarts:
       description: How often the engine restarted its containers.
       type: int
@@ -117,7 +121,7 @@ services:
       returned: success
   sample:
     - {name: web, image: "shop/web:1.0.0", image_id: "sha256:60c9", digest: "sha256:1f2e", state: running,
-       health: healthy, restarts: 0, containers: [shop-web-1], ports: ["127.0.0.1:21000->8080/tcp"]}
+       health: healthy, ok: true, restarts: 0, containers: [shop-web-1], ports: ["127.0.0.1:21000->8080/tcp"]}
 endpoints:
   description: Where this host reaches the routed services.
   returned: success

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 """The manifest: what a backup consists of. It is written last and never changed; its being there is the commit.
 
-The schema is described in docs/backups.md. A reader refuses a schema it does not know rather than guess.
+The schema is described in the README of the role backup. A reader refuses a schema it does not know rather than guess.
 """
 
 from __future__ import annotations

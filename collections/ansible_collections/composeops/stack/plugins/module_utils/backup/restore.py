@@ -41,6 +41,9 @@ RESTORERS: dict[str, Restorer] = {POSTGRES: postgres_restore.RESTORER, REDIS: re
 NEWEST = "newest"
 """The word that names the newest backup that can be believed."""
 
+STACK_LOCKS = "/run/composeops"
+"""Where the module stack keeps its locks."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -73,12 +76,14 @@ class Restore:
         wanted: str = NEWEST,
         host: str = "",
         directory: str = records.DIRECTORY,
+        locks: str = STACK_LOCKS,
     ) -> None:
         self._source = source
         self._runner = runner
         self._wanted = None if wanted == NEWEST else wanted
         self._host = host or settings.host
         self._directory = directory
+        self._stack_lock = os.path.join(locks, f"stack-{source.stack}.lock")
         self._bucket = catalogue.open_bucket(settings.store)
         self._stamp = layout.stamp(catalogue.now())
         self._deadline = time.monotonic() + source.timeout
@@ -91,11 +96,12 @@ class Restore:
         return Plan(job.manifest, self._steps(job))
 
     def apply(self) -> Restored:
-        """Do it, with no backup or other restore of the source meanwhile."""
+        """Do it, with no backup or other restore of the source, and no deployment of its stack, meanwhile."""
         source = self._source
         os.makedirs(self._directory, mode=0o700, exist_ok=True)
         lock = records.lock_path(source.name, self._directory)
-        with interruptible(), exclusive(lock, f"restore of {source.name}"):
+        purpose = f"restore of {source.name}"
+        with interruptible(), exclusive(lock, purpose), exclusive(self._stack_lock, purpose):
             notes = redis_swap.recover(source, self._runner, self._directory) if source.type == REDIS else []
             entry, job = self._choose()
             plan_ = Plan(job.manifest, self._steps(job))

@@ -72,11 +72,14 @@ def summary(statuses: Iterable[Status]) -> list[dict[str, Any]]:
 def listing(status: Status) -> tuple[list[str], Sequence[Sequence[str]]]:
     """Return columns and rows of one source's backups, newest first."""
     rows = [
-        [entry.id, report.duration(entry.age(status.now)), report.size(entry.bytes)]
-        + (["dated in the future"] if entry.from_the_future(status.now) else [""])
+        [
+            entry.id,
+            "in the future" if entry.from_the_future(status.now) else report.duration(entry.age(status.now)),
+            report.size(entry.bytes),
+        ]
         for entry in status.committed
     ]
-    return [f"backups of {status.source.name}", "age", "size", ""], rows
+    return [f"backups of {status.source.name}", "age", "size"], rows
 
 
 def _row(status: Status) -> list[str]:

@@ -47,11 +47,20 @@ def parse(declared: Sequence[Mapping[str, Any]]) -> tuple[Check, ...]:
 
 def serialise(declared: Sequence[Mapping[str, Any]], ca: str) -> str:
     """Return the text of the file that `composeops check` reads."""
-    return json.dumps({"checks": list(declared), "ca": ca}, indent=2, sort_keys=True) + "\n"
+    return json.dumps({"checks": [_given(check) for check in declared], "ca": ca}, indent=2, sort_keys=True) + "\n"
+
+
+def _given(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what was not given, at every level."""
+    return {
+        name: _given(value) if isinstance(value, Mapping) else value
+        for name, value in options.items()
+        if value is not None
+    }
 
 
 def _check(raw: Mapping[str, Any]) -> Check:
-    given = {name: value for name, value in raw.items() if value is not None}
+    given = _given(raw)
     kind = CHECKS.get(str(given.pop("type", "")))
     if kind is None:
         raise ValueError(f"its type must be one of {', '.join(CHECKS)}.")
@@ -106,7 +115,7 @@ def _texts(value: Any) -> dict[str, str]:
 
 def _expectation(kind: type[Any]) -> Callable[[Any], Any]:
     def converted(value: Any) -> Any:
-        return _build(kind, {name: member for name, member in value.items() if member is not None}, "expect")
+        return _build(kind, _given(value), "expect")
 
     return converted
 

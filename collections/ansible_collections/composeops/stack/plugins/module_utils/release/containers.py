@@ -50,6 +50,8 @@ class Container:
     out_of_memory: bool = False
     error: str = ""
     restart_count: int = 0
+    restarts: bool = False
+    """The engine brings it back whenever it ends."""
     last_probe: str = ""
     """What the last failed health check printed."""
     ports: tuple[PortBinding, ...] = ()
@@ -87,6 +89,7 @@ def _container(document: Mapping[str, Any]) -> Container:
     state = document["State"]
     health = state.get("Health") or {}
     labels = document["Config"].get("Labels") or {}
+    policy = document["HostConfig"].get("RestartPolicy") or {}
     return Container(
         identifier=document["Id"],
         name=document["Name"].lstrip("/"),
@@ -102,6 +105,7 @@ def _container(document: Mapping[str, Any]) -> Container:
         out_of_memory=state.get("OOMKilled", False),
         error=state.get("Error", ""),
         restart_count=document.get("RestartCount", 0),
+        restarts=policy.get("Name") in ("always", "unless-stopped"),
         last_probe=_last_failure(health),
         ports=tuple(_bindings(document["HostConfig"].get("PortBindings") or {})),
         project=labels.get(PROJECT_LABEL, ""),

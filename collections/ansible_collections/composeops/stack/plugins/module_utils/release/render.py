@@ -30,6 +30,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.release.model imp
     StackFile,
     StackRequest,
 )
+from ansible_collections.composeops.stack.plugins.module_utils.release.passwords import default_password, spelled_out
 from ansible_collections.composeops.stack.plugins.module_utils.release.placement import IN_PLACE, Placement
 from ansible_collections.composeops.stack.plugins.module_utils.release.state import Endpoint
 
@@ -109,6 +110,7 @@ def render(
         notes += _replace_ports(request, name, definition, endpoints)
         notes += _check_mounts(request, name, definition)
         notes += _exposed_secrets(request, name, definition)
+    notes += _check_passwords(request, definitions)
     _check_sources(request, compose)
     for name, definition in definitions.items():
         labels = {**(definition.get("labels") or {}), REVISION_LABEL: _revision(request, compose, name, fingerprint)}
@@ -285,6 +287,25 @@ def _check_sources(request: StackRequest, compose: Mapping[str, Any]) -> None:
                 )
 
 
+def _check_passwords(request: StackRequest, definitions: Mapping[str, Any]) -> list[str]:
+    found = [
+        (service, where, default_password(password))
+        for service, definition in definitions.items()
+        for where, password in spelled_out(definition)
+    ]
+    weak = [f"{service}: {where}: {reason}" for service, where, reason in found if reason]
+    if weak:
+        raise InvalidInput(
+            f"{request.source} has passwords that are none: {'; '.join(weak)}.",
+            "Write ${NAME} there without a default and list NAME under the stack's secrets, which generates a value;"
+            " better, use a compose secret with `environment: NAME`.",
+        )
+    return [
+        f"{service}: {where} is spelled out in the compose file or the stack's environment; list it under secrets"
+        for service, where, _ in found
+    ]
+
+
 def _exposed_secrets(request: StackRequest, name: str, definition: Mapping[str, Any]) -> list[str]:
     notes = []
     environment = _references(request, definition.get("environment") or {})
@@ -349,7 +370,11 @@ def _secrets_of(request: StackRequest, compose: Mapping[str, Any], name: str) ->
 
 
 def _revision(request: StackRequest, compose: Mapping[str, Any], name: str, fingerprint: Callable[[str], str]) -> str:
-    """Return a text that changes when a container of the service has to be another one."""
+    """Return a text that changes when a container of the service has to be another one.
+
+    It must stay the same for the same input over versions of this collection: another one recreates every container of
+    every stack, databases included, at the next deployment.
+    """
     definition = {key: value for key, value in compose["services"][name].items() if key not in _NOT_PART_OF_A_CONTAINER}
     deploy = {key: value for key, value in definition.pop("deploy", {}).items() if key != "replicas" and value}
     if deploy:

@@ -70,10 +70,18 @@ def _state(name: str, containers: Sequence[Container], image: str, digest: str) 
         "digest": digest,
         "state": _several([_status(container) for container in containers]) or "absent",
         "health": _several([container.health for container in containers]),
+        "ok": bool(containers) and all(_is_well(container) for container in containers),
         "restarts": sum(container.restart_count for container in containers),
         "containers": [container.name for container in containers],
         "ports": [str(port) for container in containers for port in container.ports],
     }
+
+
+def _is_well(container: Container) -> bool:
+    """Whether a container runs and is healthy as far as that is checked, or was a job that ended well."""
+    if container.running:
+        return container.health in ("", "healthy")
+    return container.status == "exited" and container.exit_code == 0 and not container.restarts and not container.health
 
 
 def _status(container: Container) -> str:

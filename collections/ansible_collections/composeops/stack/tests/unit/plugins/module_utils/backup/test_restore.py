@@ -15,6 +15,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.backup.model impo
 from ansible_collections.composeops.stack.plugins.module_utils.backup.restore import NEWEST, Restore
 from ansible_collections.composeops.stack.plugins.module_utils.backup.restorer import Job, Outcome, Restorer
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
+from ansible_collections.composeops.stack.plugins.module_utils.io.files import exclusive
 from ansible_collections.composeops.stack.tests.unit.support.buckets import MemoryBucket
 from ansible_collections.composeops.stack.tests.unit.support.recorded import RecordedRunner
 
@@ -30,6 +31,7 @@ class Bench:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, directory: Path) -> None:
         self.bucket = MemoryBucket()
         self.directory = directory
+        self.locks = str(directory.parent / "locks")
         self.given: dict[str, bytes] | None = None
         self.modes: set[int] = set()
         self.manifest = Manifest(
@@ -53,7 +55,15 @@ class Bench:
         return Outcome("database pet_before_x", "DROP DATABASE pet_before_x;", ("counted",))
 
     def restore(self, wanted: str = NEWEST, host: str = "") -> Restore:
-        return Restore(SETTINGS, SOURCE, RecordedRunner(), wanted=wanted, host=host, directory=str(self.directory))
+        return Restore(
+            SETTINGS,
+            SOURCE,
+            RecordedRunner(),
+            wanted=wanted,
+            host=host,
+            directory=str(self.directory),
+            locks=self.locks,
+        )
 
 
 @pytest.fixture
@@ -125,6 +135,15 @@ def test_the_backup_of_another_host_is_restored_when_it_is_named(bench: Bench) -
     with pytest.raises(ComposeOpsError, match="no committed backup of database"):
         bench.restore().apply()
     assert bench.restore(host="elsewhere").apply().plan.manifest.host == "elsewhere"
+
+
+def test_nothing_is_deployed_meanwhile(bench: Bench) -> None:
+    with (
+        exclusive(f"{bench.locks}/stack-petcare.lock", "deployment of petcare"),
+        pytest.raises(ComposeOpsError, match="held by deployment of petcare"),
+    ):
+        bench.restore().apply()
+    assert bench.given is None
 
 
 def test_what_a_killed_restore_fetched_is_cleared_away(bench: Bench) -> None:

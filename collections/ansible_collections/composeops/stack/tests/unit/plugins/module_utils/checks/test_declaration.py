@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
-from ansible_collections.composeops.stack.plugins.module_utils.checks.declaration import parse
+from ansible_collections.composeops.stack.plugins.module_utils.checks.declaration import parse, serialise
 from ansible_collections.composeops.stack.plugins.module_utils.checks.model import (
     CHECKS,
     REQUIRED,
@@ -136,3 +137,13 @@ def test_everything_wrong_is_said_at_once() -> None:
 def test_names_are_unique() -> None:
     with pytest.raises(InvalidInput, match="check a: there are two of this name"):
         parse([{"name": "a", "type": "container", "stack": "s"}, {"name": "a", "type": "container", "stack": "t"}])
+
+
+def test_what_is_kept_is_what_was_given_and_reads_back() -> None:
+    raw = {"name": "a", "type": "http", "url": URL, "port": None, "expect": {"status": [204], "body": None}}
+    text = serialise([raw], "PEM")
+    assert json.loads(text) == {
+        "checks": [{"name": "a", "type": "http", "url": URL, "expect": {"status": [204]}}],
+        "ca": "PEM",
+    }
+    assert parse(json.loads(text)["checks"]) == parse([raw])

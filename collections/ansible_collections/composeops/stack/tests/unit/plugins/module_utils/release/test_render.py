@@ -276,6 +276,27 @@ def test_refuses(change: Callable[[dict[str, Any]], Any] | None, options: dict[s
     assert said in str(raised.value)
 
 
+def test_pet_04_built_in_default_passwords_are_refused_together() -> None:
+    def spell(services: dict[str, Any]) -> None:
+        services["postgres"]["environment"]["POSTGRES_PASSWORD"] = "petpass123"
+        services["backend"]["command"] = ["server", "--requirepass", "redispass123"]
+
+    with pytest.raises(InvalidInput) as raised:
+        rendered(spell)
+    said = str(raised.value)
+    assert "postgres: POSTGRES_PASSWORD: it is a well-known password" in said
+    assert "backend: --requirepass of its command: it is a well-known password" in said
+    assert "petpass123" not in said
+
+
+def test_a_password_that_is_spelled_out_is_noted_and_not_shown() -> None:
+    result = rendered(lambda services: services["backend"]["environment"].update(JWT_SECRET="k3Jf82hQzW1mPq"))
+    notes = [note for note in result.notes if "JWT_SECRET" in note]
+    assert notes == [
+        "backend: JWT_SECRET is spelled out in the compose file or the stack's environment; list it under secrets"
+    ]
+
+
 def test_a_secret_from_a_missing_file_is_refused() -> None:
     canonical = {**CANONICAL, "secrets": {"db_password": {"file": "./files/password"}}}
     with pytest.raises(InvalidInput, match=r"secrets\.db_password is the file \./files/password"):

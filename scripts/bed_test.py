@@ -1,0 +1,120 @@
+"""Runs the tests that need real hosts: modules in groups, each on a bare host of its own, then the whole system.
+
+Usage: bed_test.py [GROUP ...]; without groups, all of them. Two groups run at a time; each writes a log below
+.cache/tests, whose end is shown when the group has ended.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
+LOGS = ROOT / ".cache/tests"
+BED = Path(os.environ.get("COMPOSEOPS_TESTBED_DIR", ".testbed"))
+INTEGRATION = "tests/integration"
+SYSTEM = "system"
+
+# Longest first, so that no core waits for the last group.
+GROUPS = {
+    "backup": ["test_backup.py", "test_backup_info.py", "test_backup_restore.py"],
+    "stack": ["test_secrets.py", "test_stack.py", "test_stack_info.py"],
+    "edge": ["test_nginx_sites.py", "test_certificates.py"],
+    "host": ["test_host_state.py", "test_program.py"],
+    "checks": ["test_checks.py", "test_preflight.py"],
+}
+ELSEWHERE = {"bed": "tests/testbed", "collection": "tests/collection", "awx": "tests/awx"}
+
+
+def files_of(group: str) -> list[str]:
+    """Return what pytest is to collect for a group."""
+    return [ELSEWHERE[group]] if group in ELSEWHERE else [f"{INTEGRATION}/{name}" for name in GROUPS[group]]
+
+
+def unlisted() -> list[str]:
+    """Return the integration tests that no group runs."""
+    listed = {name for names in GROUPS.values() for name in names}
+    return sorted(path.name for path in (ROOT / INTEGRATION).glob("test_*.py") if path.name not in listed)
+
+
+def environment(**more: str) -> dict[str, str]:
+    return {
+        **os.environ,
+        "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+        "PYTHONPATH": str(ROOT / "molecule"),
+        **more,
+    }
+
+
+def bed(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "testbed", *arguments]
+
+
+def run_group(group: str) -> tuple[str, bool, float]:
+    """Run one group on a host of its own and return its name, whether it passed, and its seconds."""
+    host, started = f"test-{group}", time.monotonic()
+    commands = [
+        bed("host", "add", host),
+        [str(BIN / "pytest"), "-q", "-m", "bed", "--durations=5", *files_of(group)],
+        bed("host", "remove", host),
+    ]
+    inventory = str(BED / f"inventory-{host}")
+    with (LOGS / f"{group}.log").open("w") as log:
+        statuses = [
+            subprocess.run(
+                command,
+                cwd=ROOT,
+                env=environment(COMPOSEOPS_BED_INVENTORY=inventory),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                check=False,
+            ).returncode
+            for command in commands
+        ]
+    return group, not any(statuses), time.monotonic() - started
+
+
+def show(group: str, passed: bool, seconds: float) -> None:
+    lines = (LOGS / f"{group}.log").read_text().splitlines()
+    print(f"== {group}: {'passed' if passed else 'FAILED'} after {seconds:.0f} s (.cache/tests/{group}.log)")
+    print("\n".join(lines[-12:] if passed else lines[-250:]), flush=True)
+
+
+def main() -> int:
+    names = [*GROUPS, *ELSEWHERE, SYSTEM]
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("groups", nargs="*", metavar="GROUP", help=", ".join(names))
+    groups = parser.parse_args().groups or names
+    if unknown := sorted(set(groups) - set(names)):
+        parser.error(f"there is no group {', '.join(unknown)}; there are {', '.join(names)}")
+    if forgotten := unlisted():
+        print(f"scripts/bed_test.py lists no group for {', '.join(forgotten)}; add it to GROUPS.", file=sys.stderr)
+        return 1
+    LOGS.mkdir(parents=True, exist_ok=True)
+    subprocess.run(bed("up"), cwd=ROOT, env=environment(), check=True)
+    failed = []
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        running = [pool.submit(run_group, group) for group in groups if group != SYSTEM]
+        for future in as_completed(running):
+            group, passed, seconds = future.result()
+            show(group, passed, seconds)
+            failed += [] if passed else [group]
+    if SYSTEM in groups:
+        scenario = [str(BIN / "molecule"), "test", "--scenario-name", "petcare"]
+        if subprocess.run(scenario, cwd=ROOT, env=environment(), check=False).returncode:
+            failed.append(SYSTEM)
+    if failed:
+        print(f"Failed: {', '.join(failed)}. One group alone: make bed-test GROUPS={failed[0]}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,49 @@
+"""When what is sent."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+
+import pytest
+
+from tests.load.mix import SHARES, TARGETS, Kind, rates, schedule
+
+
+def first_seconds(total: float, seconds: float) -> list[tuple[float, Kind, str]]:
+    slots = itertools.takewhile(lambda slot: slot.at < seconds, schedule(rates(total)))
+    return [(slot.at, slot.kind, slot.target.service) for slot in slots]
+
+
+def test_the_shares_are_a_whole() -> None:
+    assert sum(SHARES.values()) == pytest.approx(1.0)
+
+
+def test_every_kind_has_its_rate() -> None:
+    counts = Counter(kind for _, kind, _ in first_seconds(200, 10))
+    assert counts == {Kind.KEEP_ALIVE: 1240, Kind.FRESH: 400, Kind.POST: 300, Kind.SLOW: 60}
+
+
+def test_slots_come_in_order_and_evenly_whatever_their_kind() -> None:
+    times = [at for at, _, _ in first_seconds(200, 5)]
+    assert times == sorted(times)
+    for second in range(5):
+        assert sum(second <= at < second + 1 for at in times) == pytest.approx(200, abs=4)
+
+
+def test_no_two_kinds_begin_together() -> None:
+    firsts: dict[Kind, float] = {}
+    for at, kind, _ in first_seconds(200, 1):
+        firsts.setdefault(kind, at)
+    assert len(set(firsts.values())) == len(firsts) == 4
+
+
+def test_services_take_turns() -> None:
+    services = [service for _, kind, service in first_seconds(200, 1) if kind is Kind.FRESH]
+    assert services[:4] == [target.service for target in TARGETS]
+    assert services[:4] == services[4:8]
+
+
+def test_a_kind_without_a_rate_is_not_sent() -> None:
+    slots = itertools.islice(schedule({Kind.FRESH: 10.0, Kind.SLOW: 0.0}), 100)
+    assert {slot.kind for slot in slots} == {Kind.FRESH}

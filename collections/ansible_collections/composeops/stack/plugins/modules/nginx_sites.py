@@ -173,7 +173,9 @@ routes:
       type: str
       returned: success
     addresses:
-      description: Where this host reaches it; empty in check mode before the first deployment.
+      description:
+        - Where this host reaches it, in both colours of a stack that is released beside itself; empty in check mode
+          before the first deployment.
       type: list
       elements: str
       returned: success
@@ -248,7 +250,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "sites": {"type": "list", "elements": "dict", "required": True, "options": SITE_OPTIONS},
 }
 
-Endpoints = Mapping[ServiceTarget, list[str]]
+Endpoints = Mapping[ServiceTarget, Mapping[str, list[str]]]
 
 
 @dataclass(frozen=True)
@@ -263,14 +265,13 @@ class Edge:
 def known_endpoints(targets: Iterable[ServiceTarget]) -> Endpoints:
     """Return where each target listens on this host, by the records of the stacks; empty where it does not."""
     recorded = {name: state.endpoints(name) for name in {target.stack for target in targets}}
-    return {
-        target: [
-            f"{endpoint.address}:{endpoint.host_port}"
-            for endpoint in recorded[target.stack]
-            if (endpoint.service, endpoint.port) == (target.service, target.port)
-        ]
-        for target in targets
-    }
+    result: dict[ServiceTarget, dict[str, list[str]]] = {}
+    for target in targets:
+        places = result.setdefault(target, {})
+        for endpoint in recorded[target.stack]:
+            if (endpoint.service, endpoint.port) == (target.service, target.port):
+                places.setdefault(endpoint.colour, []).append(f"{endpoint.address}:{endpoint.host_port}")
+    return result
 
 
 def apply(edge: Edge, plan: Plan, wanted: Mapping[str, str]) -> list[str]:
@@ -342,7 +343,9 @@ def reported(sites: Iterable[Site], endpoints: Endpoints) -> dict[str, Any]:
             "path": route.path,
             "target": str(route.target),
             "addresses": list(
-                route.target.addresses if isinstance(route.target, AddressTarget) else endpoints[route.target]
+                route.target.addresses
+                if isinstance(route.target, AddressTarget)
+                else [address for places in endpoints[route.target].values() for address in places]
             ),
         }
         for site in sites

@@ -17,7 +17,13 @@ description:
   - A deployment that does not become healthy fails with the reason and the last log lines of each failing service,
     after the release before was put back.
   - Volumes are never removed, in any state.
-  - A run that was killed at any point is finished by the next one.
+  - Routed services are released without an interruption. The new release starts beside the one that serves, in a
+    compose project of its own (blue or green in turn), becomes healthy, answers through the ports that the edge uses,
+    and takes over from one request to the next. The old one ends when its requests have. All of them move together.
+  - A service that does not tolerate two of itself is stopped before it is replaced, and the plan says so beforehand.
+    This concerns services that write to a volume, that are published on a port of the host, that have a fixed address
+    or that share namespaces. O(overlapping) names those of which two may run.
+  - A run that was killed at any point is finished or undone by the next one; one release or the other serves meanwhile.
 options:
   name:
     description: Name of the stack, which is also its compose project.
@@ -66,6 +72,65 @@ options:
         description: Port inside its container.
         type: int
         required: true
+      path:
+        description: What a new release is asked for through this port, twice, before requests go to it.
+        type: str
+        default: /
+      status:
+        description: The status it has to answer with; V(0) is any below 500.
+        type: int
+        default: 0
+      version_header:
+        description: A header that the answer must have, with O(routed[].version) where that is set.
+        type: str
+        default: ""
+      version:
+        description: What O(routed[].version_header) has to say, so that it is the new release that answers.
+        type: str
+        default: ""
+  overlapping:
+    description:
+      - Services of which two may run at once, although they write to a volume.
+      - A service that is not routed, such as a worker, is released together with the routed ones when it is listed
+        here.
+    type: list
+    elements: str
+    default: []
+  rollout:
+    description: How a release takes over from the one before.
+    type: dict
+    suboptions:
+      watch:
+        description: Seconds to watch it after it took over. When it fails meanwhile, the one before serves again.
+        type: float
+        default: 5
+      drain:
+        description:
+          - Seconds that requests and WebSockets of the one before have to end by themselves. After that its containers
+            get their stop signal, and the C(stop_grace_period) of the compose file.
+        type: float
+        default: 30
+      keep:
+        description: How many releases are kept to go back to.
+        type: int
+        default: 5
+  migration:
+    description: A command that is run once from the new image before a release starts, such as a change of the schema.
+    type: dict
+    suboptions:
+      service:
+        description: A service that runs in a colour, whose image, environment and volumes the command gets.
+        type: str
+        required: true
+      command:
+        description: The command, word by word.
+        type: list
+        elements: str
+        required: true
+      timeout:
+        description: Seconds it may take.
+        type: float
+        default: 600
   published:
     description: Ports to publish deliberately, beside the routed ones.
     type: list
@@ -274,7 +339,28 @@ endpoints:
       description: Port on the host.
       type: int
       returned: success
-  sample: [{"service": "web", "port": 8080, "address": "127.0.0.1", "host_port": 21000}]
+      colour:
+        description: The colour that listens there; empty where the service is replaced in place.
+        type: str
+        returned: success
+  sample:
+    - {"service": "web", "port": 8080, "address": "127.0.0.1", "host_port": 21000, "colour": "blue"}
+    - {"service": "web", "port": 8080, "address": "127.0.0.1", "host_port": 21001, "colour": "green"}
+release:
+  description: Number of the release; in check mode the one before.
+  returned: with O(state=present)
+  type: int
+  sample: 7
+colour:
+  description: Where its routed services run; empty where all are replaced in place.
+  returned: with O(state=present)
+  type: str
+  sample: green
+seconds:
+  description: How long each step took, where anything changed.
+  returned: with O(state=present)
+  type: dict
+  sample: {"pull": 2.1, "base": 0.6, "start": 4.2, "gate": 1.0, "switch": 0.0, "watch": 5.0, "drain": 4.5, "stop": 0.8}
 revision:
   description: Name of the release, which changes with anything it consists of.
   returned: with O(state=present)
@@ -309,9 +395,10 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError, InvalidInput
 from ansible_collections.composeops.stack.plugins.module_utils.io import files
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import CommandRunner
-from ansible_collections.composeops.stack.plugins.module_utils.release import report
+from ansible_collections.composeops.stack.plugins.module_utils.release import colours, report
 from ansible_collections.composeops.stack.plugins.module_utils.release.containers import Container, by_service
 from ansible_collections.composeops.stack.plugins.module_utils.release.deployment import (
+    LOCKS,
     Deployment,
     DeploymentFailed,
     require_secrets,
@@ -319,16 +406,15 @@ from ansible_collections.composeops.stack.plugins.module_utils.release.deploymen
 from ansible_collections.composeops.stack.plugins.module_utils.release.diff import differences
 from ansible_collections.composeops.stack.plugins.module_utils.release.model import (
     HealthPolicy,
+    Migration,
     Published,
+    RolloutPolicy,
     Routed,
     StackFile,
     StackRequest,
 )
 from ansible_collections.composeops.stack.plugins.module_utils.release.operations import Operations, Result
 from ansible_collections.composeops.stack.plugins.module_utils.secrets import store
-
-LOCKS = "/run/composeops"
-
 
 ARGUMENT_SPEC: dict[str, Any] = {
     "name": {"type": "str", "required": True},
@@ -345,6 +431,28 @@ ARGUMENT_SPEC: dict[str, Any] = {
         "options": {
             "service": {"type": "str", "required": True},
             "port": {"type": "int", "required": True},
+            "path": {"type": "str", "default": "/"},
+            "status": {"type": "int", "default": 0},
+            "version_header": {"type": "str", "default": ""},
+            "version": {"type": "str", "default": ""},
+        },
+    },
+    "overlapping": {"type": "list", "elements": "str", "default": []},
+    "rollout": {
+        "type": "dict",
+        "apply_defaults": True,
+        "options": {
+            "watch": {"type": "float", "default": 5},
+            "drain": {"type": "float", "default": 30},
+            "keep": {"type": "int", "default": 5},
+        },
+    },
+    "migration": {
+        "type": "dict",
+        "options": {
+            "service": {"type": "str", "required": True},
+            "command": {"type": "list", "elements": "str", "required": True},
+            "timeout": {"type": "float", "default": 600},
         },
     },
     "published": {
@@ -402,6 +510,7 @@ def request_from(params: Mapping[str, Any]) -> StackRequest:
             "Leave it out: a deployment always moves the whole stack.",
         )
     store.path(params["name"])
+    colours.check_stack(params["name"])
     health = HealthPolicy(**params["health"])
     if health.attempts < 1 or health.interval <= 0:
         raise InvalidInput(f"Stack {params['name']}: health needs at least one attempt and an interval above 0.")
@@ -416,12 +525,20 @@ def request_from(params: Mapping[str, Any]) -> StackRequest:
         environment={name: _text(value) for name, value in params["environment"].items()},
         secrets=tuple(params["secrets"]),
         routed=tuple(Routed(**entry) for entry in params["routed"]),
+        overlapping=tuple(params["overlapping"]),
+        rollout=RolloutPolicy(**params["rollout"]),
+        migration=migration_from(params["migration"]),
         published=tuple(Published(**entry) for entry in params["published"]),
         port_base=params["port_base"],
         health=health,
         pull=params["pull"],
         log_lines=params["log_lines"],
     )
+
+
+def migration_from(entry: Mapping[str, Any] | None) -> Migration | None:
+    """Return the migration that is asked for."""
+    return Migration(entry["service"], tuple(entry["command"]), entry["timeout"]) if entry else None
 
 
 def _text(value: Any) -> str:
@@ -442,15 +559,18 @@ def present(params: Mapping[str, Any], *, check: bool) -> dict[str, Any]:
     target = deployment.target(observed)
     plan = deployment.plan(observed, target)
     containers: Sequence[Container] = observed.containers
-    digests = observed.record.images if observed.record else {}
+    record = observed.record
+    digests = record.images if record else {}
+    number, seconds = record.release if record else 0, {}
     if not check:
         outcome = deployment.apply(observed, target, plan)
         plan, containers, digests = outcome.plan, outcome.containers, outcome.digests
+        number, seconds = outcome.release, dict(outcome.seconds)
     sentences = plan.sentences()
     if check and plan.refreshes:
         sentences.append(f"not checked: whether the registry moved {', '.join(plan.refreshes)}")
     states = report.service_states(
-        by_service(containers), {service.name: service.image for service in target.services}, digests
+        by_service(containers), {service.name: service.image for service in target.all_services}, digests
     )
     return {
         "changed": plan.changes,
@@ -458,8 +578,12 @@ def present(params: Mapping[str, Any], *, check: bool) -> dict[str, Any]:
         "services": states,
         "endpoints": [asdict(endpoint) for endpoint in target.endpoints],
         "revision": target.revision,
+        "release": number,
+        "colour": plan.colours.colour if plan.colours else "",
+        "seconds": seconds if plan.changes else {},
         "summary": [report.summary(params["name"], states)],
-        "diff": differences(observed.disk, target.files, params["secrets"], deployment.secret_values),
+        "diff": differences(observed.disk, target.files, params["secrets"], deployment.secret_values)
+        + deployment.colour_differences(observed, target),
     }
 
 
@@ -477,6 +601,9 @@ def without_engine(params: Mapping[str, Any], *, check: bool) -> dict[str, Any]:
         "services": [],
         "endpoints": [],
         "revision": "",
+        "release": 0,
+        "colour": "",
+        "seconds": {},
         "diff": [],
     }
 

@@ -41,7 +41,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.checks.observatio
 )
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.io import http
-from ansible_collections.composeops.stack.plugins.module_utils.io.docker import SERVICE_LABEL, Docker
+from ansible_collections.composeops.stack.plugins.module_utils.io.docker import Docker, service_of
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Completed
 
 PORTS_AT_ONCE = 32
@@ -183,7 +183,7 @@ def _container(inspected: dict[str, Any]) -> Container:
     state, labels = inspected["State"], inspected["Config"].get("Labels") or {}
     restarts = (inspected["HostConfig"].get("RestartPolicy") or {}).get("Name", "no")
     return Container(
-        service=labels.get(SERVICE_LABEL, inspected["Name"].lstrip("/")),
+        service=service_of(inspected) or inspected["Name"].lstrip("/"),
         status=state["Status"],
         health=(state.get("Health") or {}).get("Status", "").replace("none", ""),
         exit_code=state["ExitCode"],

@@ -40,6 +40,10 @@ class ServiceTarget:
     def upstream(self) -> str:
         return f"{self.stack}-{self.service}-{self.port}"
 
+    def upstream_in(self, colour: str) -> str:
+        """Return the name of its upstream in a colour, or in place."""
+        return f"{self.upstream}-{colour}" if colour else self.upstream
+
     def __str__(self) -> str:
         return f"{self.stack}/{self.service}:{self.port}"
 

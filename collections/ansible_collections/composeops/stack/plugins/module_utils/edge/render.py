@@ -19,6 +19,8 @@ from ansible_collections.composeops.stack.plugins.module_utils.edge.model import
     Site,
     service_targets,
 )
+from ansible_collections.composeops.stack.plugins.module_utils.release import active
+from ansible_collections.composeops.stack.plugins.module_utils.release.colours import BLUE, GREEN
 
 TLS_DIRECTORY = "/etc/nginx/composeops/tls"
 WEBROOT = "/var/www/composeops-acme"
@@ -27,8 +29,8 @@ STATUS_HOST = "composeops.invalid"
 
 HEADER = "# Written by composeops.stack.nginx_sites; a change made here is undone by its next run."
 
-Endpoints = Mapping[ServiceTarget, Sequence[str]]
-"""Each service target with the addresses (host:port) where this host reaches it."""
+Endpoints = Mapping[ServiceTarget, Mapping[str, Sequence[str]]]
+"""Each service target with the addresses (host:port) where this host reaches it, by colour; in place, that is empty."""
 
 
 def render(
@@ -42,9 +44,16 @@ def render(
     }
     targets = service_targets(sites)
     for stack in sorted({target.stack for target in targets}):
-        blocks = [upstream(target.upstream, endpoints[target]) for target in targets if target.stack == stack]
+        blocks = [
+            upstream(target.upstream_in(colour), addresses)
+            for target in targets
+            if target.stack == stack
+            for colour, addresses in (endpoints[target] or {"": ()}).items()
+        ]
+        if _coloured(stack, endpoints):
+            tree[f"snippets/colour-{stack}.conf"] = _file(f"Which release of stack {stack} serves.", colour(stack))
         tree[f"upstreams/{stack}.conf"] = _file(
-            f"Where the routed services of stack {stack} listen; a release changes this file only.",
+            f"Where the routed services of stack {stack} listen; a release changes nothing here.",
             [
                 "# keepalive_timeout is below the 5 s after which Node.js and Uvicorn close idle connections: were",
                 "# they first, a request would meet a closing connection.",
@@ -53,7 +62,9 @@ def render(
             ],
         )
     for site in sites:
-        tree[f"sites/{site.name}.conf"] = _file(f"Site {site.name}.", site_servers(site, capabilities, webroot))
+        tree[f"sites/{site.name}.conf"] = _file(
+            f"Site {site.name}.", site_servers(site, endpoints, capabilities, webroot)
+        )
     return tree
 
 
@@ -136,6 +147,27 @@ def default_servers(capabilities: Capabilities) -> list[str]:
     return _spaced([block("server", unknown), block("server", unknown_secure), block("server", status)])
 
 
+def colour(stack: str) -> list[str]:
+    """Return what chooses the colour of a stack for each request."""
+    variable = colour_variable(stack)
+    return [
+        "# A file decides with every request, so a release takes over without a reload. A reload closes idle",
+        "# connections, and a request that is sent on one at that moment is lost. `if` with nothing but `set` in it is",
+        "# safe; what is said against it is about locations. Keep open_file_cache off: it would remember the file.",
+        f"set {variable} {BLUE};",
+        *block(f"if (-f {active.flag(stack)})", [f"set {variable} {GREEN};"]),
+    ]
+
+
+def colour_variable(stack: str) -> str:
+    """Return the variable with the colour of a stack; variables have no dashes, and no two stacks get the same one."""
+    return "$composeops_colour_" + stack.replace("_", "_u").replace("-", "_d")
+
+
+def _coloured(stack: str, endpoints: Endpoints) -> bool:
+    return any(name for target, places in endpoints.items() if target.stack == stack for name in places)
+
+
 def upstream(name: str, addresses: Sequence[str]) -> list[str]:
     """Return one group of servers with connections kept open to them.
 
@@ -153,17 +185,19 @@ def upstream(name: str, addresses: Sequence[str]) -> list[str]:
     )
 
 
-def site_servers(site: Site, capabilities: Capabilities, webroot: str) -> list[str]:
+def site_servers(site: Site, endpoints: Endpoints, capabilities: Capabilities, webroot: str) -> list[str]:
     """Return the upstreams that only this site has, its HTTP server and its HTTPS server."""
     own = [
         upstream(route.target.upstream, route.target.addresses)
         for route in site.routes
         if isinstance(route.target, AddressTarget)
     ]
-    return _spaced([*own, _plain_server(site, capabilities, webroot), _secure_server(site, capabilities)])
+    return _spaced(
+        [*own, _plain_server(site, endpoints, capabilities, webroot), _secure_server(site, endpoints, capabilities)]
+    )
 
 
-def _plain_server(site: Site, capabilities: Capabilities, webroot: str) -> list[str]:
+def _plain_server(site: Site, endpoints: Endpoints, capabilities: Capabilities, webroot: str) -> list[str]:
     challenge = block(
         "location ^~ /.well-known/acme-challenge/",
         [f"root {webroot};", "default_type text/plain;", "try_files $uri =404;"],
@@ -178,12 +212,12 @@ def _plain_server(site: Site, capabilities: Capabilities, webroot: str) -> list[
             "# Not redirected: the certificate authority asks here while no trusted certificate serves yet.",
             *challenge,
             "",
-            *(redirect if site.redirect_to_https else [*_answers(site), "", *_spaced(map(location, site.routes))]),
+            *(redirect if site.redirect_to_https else _answered(site, endpoints)),
         ],
     )
 
 
-def _secure_server(site: Site, capabilities: Capabilities) -> list[str]:
+def _secure_server(site: Site, endpoints: Endpoints, capabilities: Capabilities) -> list[str]:
     bundle = f"{TLS_DIRECTORY}/{site.name}/current"
     return block(
         "server",
@@ -196,22 +230,31 @@ def _secure_server(site: Site, capabilities: Capabilities) -> list[str]:
             "# Empty unless the certificate beside it is trusted: browsers would remember HSTS and lock visitors out.",
             f"include {bundle}/hsts.conf;",
             "",
-            *_answers(site),
-            "",
-            *_spaced(map(location, site.routes)),
+            *_answered(site, endpoints),
             *(["", "# From the site's option snippet.", *site.snippet.splitlines()] if site.snippet else []),
         ],
     )
 
 
-def _answers(site: Site) -> list[str]:
+def _answered(site: Site, endpoints: Endpoints) -> list[str]:
+    stacks = sorted({route.target.stack for route in site.routes if isinstance(route.target, ServiceTarget)})
     return [
         f"client_max_body_size {site.client_max_body_size};",
         *(f'add_header {name} "{value}" always;' for name, value in site.headers),
+        *(f"include composeops/live/snippets/colour-{stack}.conf;" for stack in stacks if _coloured(stack, endpoints)),
+        "",
+        *_spaced(location(route, endpoints) for route in site.routes),
     ]
 
 
-def location(route: Route) -> list[str]:
+def _upstream_of(route: Route, endpoints: Endpoints) -> str:
+    target = route.target
+    if isinstance(target, ServiceTarget) and any(endpoints[target]):
+        return f"{target.upstream}-{colour_variable(target.stack)}"
+    return target.upstream
+
+
+def location(route: Route, endpoints: Endpoints) -> list[str]:
     """Return the location that hands a route's requests to its upstream, path unchanged."""
     connection = (
         ["proxy_set_header Upgrade $http_upgrade;", "proxy_set_header Connection $composeops_connection;"]
@@ -222,7 +265,7 @@ def location(route: Route) -> list[str]:
         f"location {route.path}",
         [
             f"# {route.target}",
-            f"proxy_pass http://{route.target.upstream};",
+            f"proxy_pass http://{_upstream_of(route, endpoints)};",
             "include composeops/live/snippets/proxy.conf;",
             *connection,
             f"proxy_connect_timeout {route.connect_timeout}s;",

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
@@ -13,6 +13,11 @@ from ansible_collections.composeops.stack.plugins.module_utils.io.runner import 
 
 PROJECT_LABEL = "com.docker.compose.project"
 SERVICE_LABEL = "com.docker.compose.service"
+STACK_LABEL = "composeops.stack"
+"""The stack of a container whose compose project is only one colour of it."""
+DECLARED_SERVICE_LABEL = "composeops.service"
+"""The name that the compose file gives its service; in a colour compose knows it by another one."""
+_LISTING = f'{{{{.ID}}}} {{{{.Label "{PROJECT_LABEL}"}}}} {{{{.Label "{STACK_LABEL}"}}}}'
 
 
 class Docker:
@@ -25,24 +30,24 @@ class Docker:
         """Whether an engine answers; False also where the command line is not installed."""
         return self._runner.run(["docker", "version", "--format", "{{.Server.Version}}"], check=False).ok
 
-    def containers(self, project: str, service: str | None = None) -> list[dict[str, Any]]:
-        """Return `docker inspect` of the containers of a compose project, stopped ones included."""
-        argv = ["docker", "ps", "--all", "--quiet", "--no-trunc", "--filter", f"label={PROJECT_LABEL}={project}"]
-        if service is not None:
-            argv += ["--filter", f"label={SERVICE_LABEL}={service}"]
-        identifiers = self._runner.run(argv).stdout.split()
+    def containers(self, stack: str, service: str | None = None) -> list[dict[str, Any]]:
+        """Return `docker inspect` of the containers of a stack in every colour, stopped ones included."""
+        argv = ["docker", "ps", "--all", "--no-trunc", "--filter", f"label={PROJECT_LABEL}", "--format", _LISTING]
+        listed = [line.split(" ") for line in self._runner.run(argv).stdout.splitlines()]
+        identifiers = [identifier for identifier, *labels in listed if stack in labels]
         if not identifiers:
             return []
         # A container may end between the two calls; what is left is still the truth.
         inspected = self._runner.run(["docker", "inspect", "--type", "container", *identifiers], check=False)
-        return list(json.loads(inspected.stdout or "[]"))
+        found = list(json.loads(inspected.stdout or "[]"))
+        return [container for container in found if service is None or service_of(container) == service]
 
-    def running_container(self, project: str, service: str) -> dict[str, Any]:
+    def running_container(self, stack: str, service: str) -> dict[str, Any]:
         """Return `docker inspect` of the one running container of a service; raise where there is none."""
-        running = [found for found in self.containers(project, service) if found["State"]["Running"]]
+        running = [found for found in self.containers(stack, service) if found["State"]["Running"]]
         if not running:
             raise ComposeOpsError(
-                f"Service {service} of stack {project} has no running container.",
+                f"Service {service} of stack {stack} has no running container.",
                 "Deploy the stack first (playbooks/deploy.yml), or look at playbooks/logs.yml.",
             )
         return running[0]
@@ -78,3 +83,9 @@ class Docker:
     def _names(self, kind: str, project: str) -> list[str]:
         argv = ["docker", kind, "ls", "--filter", f"label={PROJECT_LABEL}={project}", "--format", "{{.Name}}"]
         return sorted(self._runner.run(argv).stdout.split())
+
+
+def service_of(inspected: Mapping[str, Any]) -> str:
+    """Return the name that the compose file gives the service of a container; empty where compose did not make it."""
+    labels = inspected["Config"].get("Labels") or {}
+    return str(labels.get(DECLARED_SERVICE_LABEL) or labels.get(SERVICE_LABEL, ""))

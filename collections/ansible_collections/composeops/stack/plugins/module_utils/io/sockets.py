@@ -7,10 +7,11 @@ from __future__ import annotations
 import ipaddress
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 _LISTEN = "0A"
+_ESTABLISHED = "01"
 
 
 @dataclass(frozen=True)
@@ -41,14 +42,33 @@ def parse(table: str) -> list[Listener]:
 
 def listening() -> list[Listener]:
     """Return what this host listens on, without the processes."""
-    found: list[Listener] = []
+    return [listener for table in _tables() for listener in parse(table)]
+
+
+def _tables() -> Iterator[str]:
     for path in ("/proc/net/tcp", "/proc/net/tcp6"):
         try:
             with open(path, encoding="ascii") as stream:
-                found += parse(stream.read())
+                yield stream.read()
         except FileNotFoundError:  # a host without IPv6 has no such table
             continue
-    return found
+
+
+def parse_connections(table: str, ports: Collection[int]) -> int:
+    """Count the established connections to ``ports`` in the text of /proc/net/tcp or /proc/net/tcp6."""
+    rows = (line.split() for line in table.splitlines()[1:])
+    return sum(
+        len(fields) > 9  # noqa: PLR2004 (a row ends with the inode and more)
+        and fields[3] == _ESTABLISHED
+        and int(fields[2].partition(":")[2], 16) in ports
+        and ipaddress.ip_address(_address(fields[2].partition(":")[0])).is_loopback
+        for fields in rows
+    )
+
+
+def connections(ports: Collection[int]) -> int:
+    """Return how many connections lead from this host to ``ports`` of its loopback."""
+    return sum(parse_connections(table, ports) for table in _tables())
 
 
 def with_processes(listeners: Iterable[Listener]) -> list[Listener]:

@@ -1,17 +1,20 @@
 # Copyright: ComposeOps contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""``composeops status`` and ``composeops logs``: how the stacks of this host are, without Ansible at hand."""
+"""``composeops status``, ``logs`` and ``releases``: how the stacks of this host are, without Ansible at hand."""
 
 from __future__ import annotations
 
 import argparse
 import glob
+import json
 import os
+from dataclasses import asdict
 from typing import Any
 
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import CommandRunner
 from ansible_collections.composeops.stack.plugins.module_utils.release import report, state
+from ansible_collections.composeops.stack.plugins.module_utils.release.history import History
 from ansible_collections.composeops.stack.plugins.module_utils.release.operations import Operations
 from ansible_collections.composeops.stack.plugins.module_utils.tables import table
 
@@ -30,6 +33,10 @@ def register(subparsers: Any) -> None:
     logs.add_argument("service", nargs="*", help="only these services")
     logs.add_argument("--lines", type=int, default=LINES, metavar="N", help="lines per service (default: %(default)s)")
     logs.set_defaults(handler=run_logs)
+    releases = subparsers.add_parser("releases", help="what was released on this host, and what became of it")
+    releases.add_argument("stack", nargs="*", help="only these stacks")
+    releases.add_argument("--json", action="store_true", help="print them as JSON")
+    releases.set_defaults(handler=run_releases)
 
 
 def run_status(arguments: argparse.Namespace) -> int:
@@ -52,6 +59,22 @@ def run_logs(arguments: argparse.Namespace) -> int:
     for service, lines in logs.items():
         print(f"== {service}")
         print("\n".join(lines))
+    return 0
+
+
+def run_releases(arguments: argparse.Namespace) -> int:
+    """Print a table for each stack, its newest release first."""
+    found = {}
+    for stack in arguments.stack or deployed_stacks():
+        record = state.read_state(stack)
+        found[stack] = History(stack).settled(record.release if record else 0)
+    if arguments.json:
+        print(json.dumps({stack: [asdict(release) for release in kept] for stack, kept in found.items()}, indent=2))
+        return 0
+    for stack, kept in found.items():
+        summary = report.releases_summary(stack, kept)
+        print(summary["title"])
+        print("\n".join(f"  {line}" for line in table(summary["columns"], summary["rows"])))
     return 0
 
 

@@ -68,6 +68,10 @@ class Compose:
         """Create or recreate and start exactly these services; their images are there already."""
         self._act(["up", "--detach", "--no-deps", "--no-build", "--pull", "never", *services], timeout)
 
+    def run_once(self, service: str, command: Sequence[str], timeout: float) -> None:
+        """Run a command in a new container of a service, which is removed afterwards."""
+        self._act(["run", "--rm", "--no-deps", "--no-TTY", "--pull", "never", service, *command], timeout)
+
     def stop(self, services: Sequence[str], timeout: float) -> None:
         """Stop these services, or all; their containers stay."""
         self._act(["stop", *services], timeout)
@@ -116,7 +120,7 @@ class Compose:
         argv = ["docker", "compose", "--project-name", self._project, "--progress", "plain", *arguments]
         completed = self._runner.run(argv, timeout=timeout, check=False)
         if not completed.ok:
-            action = next(word for word in arguments if word in ("up", "stop", "restart", "down"))
+            action = next(word for word in arguments if word in ("up", "run", "stop", "restart", "down"))
             raise CommandError(
                 f"docker compose {action} of stack {self._project} failed: {_readable(completed.stderr)}",
                 returncode=completed.returncode,

@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.composeops.stack.plugins.module_utils.io.docker import PROJECT_LABEL, service_of
+
 REVISION_LABEL = "composeops.revision"
-SERVICE_LABEL = "com.docker.compose.service"
 NUMBER_LABEL = "com.docker.compose.container-number"
 ONE_OFF_LABEL = "com.docker.compose.oneoff"
 
@@ -54,6 +55,8 @@ class Container:
     last_probe: str = ""
     """What the last failed health check printed."""
     ports: tuple[PortBinding, ...] = ()
+    project: str = ""
+    """Its compose project: the stack, or a colour of it."""
 
     @property
     def running(self) -> bool:
@@ -90,7 +93,7 @@ def _container(document: Mapping[str, Any]) -> Container:
     return Container(
         identifier=document["Id"],
         name=document["Name"].lstrip("/"),
-        service=labels.get(SERVICE_LABEL, ""),
+        service=service_of(document),
         number=int(labels.get(NUMBER_LABEL, "1")),
         status=state["Status"],
         health="" if health.get("Status") == "none" else health.get("Status", ""),
@@ -105,6 +108,7 @@ def _container(document: Mapping[str, Any]) -> Container:
         restarts=policy.get("Name") in ("always", "unless-stopped"),
         last_probe=_last_failure(health),
         ports=tuple(_bindings(document["HostConfig"].get("PortBindings") or {})),
+        project=labels.get(PROJECT_LABEL, ""),
     )
 
 

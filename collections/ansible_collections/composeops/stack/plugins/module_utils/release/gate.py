@@ -46,13 +46,14 @@ def _paragraph(service: FailedService) -> str:
 
 
 class Gate:
-    """The health gate of one stack."""
+    """The health gate of one compose project of a stack."""
 
     def __init__(
         self,
         docker: Docker,
         stack: str,
         *,
+        project: str,
         policy: HealthPolicy,
         log_lines: int,
         secrets: Iterable[str],
@@ -60,6 +61,7 @@ class Gate:
     ) -> None:
         self._docker = docker
         self._stack = stack
+        self._project = project
         self._policy = policy
         self._log_lines = log_lines
         self._secrets = tuple(secrets)
@@ -87,19 +89,19 @@ class Gate:
             verdicts = self._judge(wanted, conditions, containers, Moment(self._clock.now(), waited, restarts))
             failed = [verdict for verdict in verdicts if verdict.status == "failed"]
             if failed:
-                raise self._failure(failed, containers)
+                raise self.failure(failed, containers)
             waiting = [verdict for verdict in verdicts if verdict.status == "waiting"]
             if not waiting:
                 return containers
             if waited >= self._policy.limit:
                 tries = f"after {self._policy.attempts} tries {self._policy.interval:g} s apart"
                 late = [Verdict(verdict.service, "failed", f"not ready {tries}: {verdict.why}") for verdict in waiting]
-                raise self._failure(late, containers)
+                raise self.failure(late, containers)
             self._clock.sleep(POLL_SECONDS)
 
     def containers(self) -> list[Container]:
-        """Return the containers of the stack as they are now."""
-        return parse(self._docker.containers(self._stack))
+        """Return the containers of the project as they are now."""
+        return [found for found in parse(self._docker.containers(self._stack)) if found.project == self._project]
 
     def diagnose(self, services: Sequence[Service], names: Sequence[str]) -> GateFailure | None:
         """Return what is wrong with new containers of the named services, or None where nothing is to be seen."""
@@ -111,7 +113,7 @@ class Gate:
         moment = Moment(self._clock.now(), self._policy.limit, {})
         verdicts = self._judge(wanted, conditions, containers, moment)
         broken = [verdict for verdict in verdicts if verdict.status == "failed"]
-        return self._failure(broken, containers) if broken else None
+        return self.failure(broken, containers) if broken else None
 
     def _judge(
         self,
@@ -123,7 +125,8 @@ class Gate:
         grouped = by_service(containers)
         return [judge(service, grouped.get(service.name, []), conditions[service.name], moment) for service in services]
 
-    def _failure(self, verdicts: Sequence[Verdict], containers: Sequence[Container]) -> GateFailure:
+    def failure(self, verdicts: Sequence[Verdict], containers: Sequence[Container]) -> GateFailure:
+        """Return what is raised for failed services, with the last lines of each."""
         grouped = by_service(containers)
         failed = [
             FailedService(

@@ -14,7 +14,9 @@ from ansible_collections.composeops.stack.plugins.module_utils.errors import Inv
 
 Condition = Literal["service_started", "service_healthy", "service_completed_successfully"]
 
-RESERVED = frozenset({"compose.json", "environment", "state.json", "previous", "previous.partial"})
+RESERVED = frozenset(
+    {"compose.json", "environment", "state.json", "previous", "previous.partial", "colours", "releases"}
+)
 """Names in a stack's directory that its own files may not take."""
 
 SECRET_MARK = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -46,10 +48,19 @@ class StackFile:
 
 @dataclass(frozen=True)
 class Routed:
-    """A port of a service that the edge reaches, and nobody else."""
+    """A port of a service that the edge reaches, and nobody else.
+
+    The rest says how a new release is asked through this port before requests go to it.
+    """
 
     service: str
     port: int
+    path: str = "/"
+    status: int = 0
+    """The status to answer with; 0 is any below 500."""
+    version_header: str = ""
+    version: str = ""
+    """What the header has to say: that it is the new release that answers."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +87,27 @@ class HealthPolicy:
 
 
 @dataclass(frozen=True)
+class RolloutPolicy:
+    """How a release takes over from the one before, in seconds."""
+
+    watch: float = 5.0
+    """How long it is watched after the switch; when it fails meanwhile, the one before serves again."""
+    drain: float = 30.0
+    """How long requests and WebSockets of the one before have to end by themselves."""
+    keep: int = 5
+    """How many releases can be gone back to."""
+
+
+@dataclass(frozen=True)
+class Migration:
+    """A command that is run once from the new image of a service, before the release starts."""
+
+    service: str
+    command: tuple[str, ...]
+    timeout: float = 600.0
+
+
+@dataclass(frozen=True)
 class StackRequest:
     """What the inventory says about one stack."""
 
@@ -91,6 +123,10 @@ class StackRequest:
     """Names of values to interpolate that nobody may read; the values are in the host's secrets file."""
     routed: tuple[Routed, ...] = ()
     published: tuple[Published, ...] = ()
+    overlapping: tuple[str, ...] = ()
+    """Services of which two may run at once although they write to a volume, or that are not routed."""
+    rollout: RolloutPolicy = RolloutPolicy()
+    migration: Migration | None = None
     port_base: int = 21000
     health: HealthPolicy = HealthPolicy()
     pull: Literal["missing", "always"] = "missing"

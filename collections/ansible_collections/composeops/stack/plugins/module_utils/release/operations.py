@@ -12,15 +12,17 @@ from typing import Any
 from ansible_collections.composeops.stack.plugins.module_utils.errors import CommandError, InvalidInput
 from ansible_collections.composeops.stack.plugins.module_utils.io.docker import Docker
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Runner
-from ansible_collections.composeops.stack.plugins.module_utils.release import lifecycle, render, report, state
+from ansible_collections.composeops.stack.plugins.module_utils.release import active as colour_flag
+from ansible_collections.composeops.stack.plugins.module_utils.release import colours, lifecycle, render, report, state
 from ansible_collections.composeops.stack.plugins.module_utils.release.clock import Clock, SystemClock
-from ansible_collections.composeops.stack.plugins.module_utils.release.compose import Compose
 from ansible_collections.composeops.stack.plugins.module_utils.release.containers import Container, by_service, parse
-from ansible_collections.composeops.stack.plugins.module_utils.release.gate import Gate, last_lines
+from ansible_collections.composeops.stack.plugins.module_utils.release.gate import last_lines
 from ansible_collections.composeops.stack.plugins.module_utils.release.health import Wanted
 from ansible_collections.composeops.stack.plugins.module_utils.release.model import HealthPolicy
-from ansible_collections.composeops.stack.plugins.module_utils.release.project import ProjectDirectory
+from ansible_collections.composeops.stack.plugins.module_utils.release.part import Part, Tools
 from ansible_collections.composeops.stack.plugins.module_utils.secrets import store
+
+DIAGNOSIS_LINES = 40
 
 
 @dataclass(frozen=True)
@@ -55,14 +57,16 @@ class Operations:
         clock: Clock | None = None,
         root: str = state.DIRECTORY,
         secrets: str = store.DIRECTORY,
+        active: str = colour_flag.DIRECTORY,
     ) -> None:
         self._stack = stack
         self._root = root
+        self._active = active
         self._secrets = list(store.read(stack, secrets).values())
         self._docker = Docker(runner)
-        self._project = ProjectDirectory(state.directory(stack, root))
-        self._compose = Compose(runner, stack, self._project.path)
+        self._runner = runner
         self._clock = clock or SystemClock()
+        self._parts = self._make_parts(HealthPolicy(), DIAGNOSIS_LINES)
 
     def containers(self) -> list[Container]:
         """Return the containers of the stack; none on a host without an engine."""
@@ -102,7 +106,11 @@ class Operations:
             # Before the containers end: a run that dies in between must not leave jobs that look finished.
             state.write_state(replace(record, stopped=True), self._root)
         if names:
-            self._compose.stop(services, lifecycle.TIMEOUT)
+            # What answers requests ends before what it needs.
+            for part in reversed(self._parts):
+                own = part.of(lifecycle.chosen(self._stack, before, services))
+                if own:
+                    part.compose.stop(_keys(part, own) if services else [], lifecycle.TIMEOUT)
         return Result(tuple(said), tuple(self.containers()))
 
     def restart(self, services: Sequence[str], health: HealthPolicy, log_lines: int, *, check: bool) -> Result:
@@ -110,30 +118,27 @@ class Operations:
         before = self.containers()
         lifecycle.require_deployed(self._stack, before)
         affected = lifecycle.chosen(self._stack, before, services)
-        disk = self._project.read([])
-        if disk is None:
+        if self._parts[0].project.read([]) is None:
             raise InvalidInput(
-                f"Stack {self._stack} was not deployed by this collection: {self._project.path} has no compose file.",
+                f"Stack {self._stack} was not deployed by this collection:"
+                f" {self._parts[0].project.path} has no compose file.",
                 "Deploy it (playbooks/deploy.yml).",
             )
         said = tuple(f"restart {container.name}" for container in affected)
         if check:
             return Result(said, tuple(before))
-        self._compose.restart(services, lifecycle.TIMEOUT)
+        parts = [part for part in self._make_parts(health, log_lines) if part.of(affected)]
+        for part in parts:
+            part.compose.restart(_keys(part, part.of(affected)) if services else [], lifecycle.TIMEOUT)
         record = state.read_state(self._stack, self._root)
         if record and record.stopped and not services:
             state.write_state(replace(record, stopped=False), self._root)
-        gate = Gate(
-            self._docker,
-            self._stack,
-            policy=health,
-            log_lines=log_lines,
-            secrets=self._secrets,
-            clock=self._clock,
-        )
-        declared = render.services_of(json.loads(disk.compose))
-        conditions: dict[str, Wanted] = {container.service: "ready" for container in affected}
-        containers = gate.wait(declared, conditions, gate.containers())
+        containers: list[Container] = []
+        for part in parts:
+            disk = part.project.read([])
+            declared = render.services_of(json.loads(disk.compose)) if disk else ()
+            conditions: dict[str, Wanted] = {container.service: "ready" for container in part.of(affected)}
+            containers += part.gate.wait(declared, conditions, part.gate.containers())
         return Result(said, tuple(containers))
 
     def remove(self, *, check: bool) -> Result:
@@ -143,14 +148,25 @@ class Operations:
         record = state.read_state(self._stack, self._root)
         removal = lifecycle.Removal(
             containers=tuple(container.name for container in containers),
-            networks=tuple(self._docker.networks(self._stack)) if engine else (),
-            files=record is not None or self._project.read([]) is not None,
+            networks=tuple(name for part in self._parts for name in self._docker.networks(part.name)) if engine else (),
+            files=record is not None or self._parts[0].project.read([]) is not None,
             volumes=tuple(self._docker.volumes(self._stack)) if engine else (),
         )
         said = tuple(removal.sentences())
         if removal.changes and not check:
             if removal.containers or removal.networks:
-                self._compose.down(lifecycle.TIMEOUT)
-            self._project.remove(record.files if record else ())
+                for part in reversed(self._parts):
+                    part.compose.down(lifecycle.TIMEOUT)
+            colour_flag.switch(self._stack, colours.BLUE, self._active)
+            self._parts[0].project.remove(record.files if record else ())
             containers = self.containers()
         return Result(said, tuple(containers), removal.volumes)
+
+    def _make_parts(self, health: HealthPolicy, log_lines: int) -> tuple[Part, ...]:
+        """Return the base project and the colours, in the order in which they start."""
+        tools = Tools(self._runner, self._docker, self._clock, health, log_lines, self._secrets)
+        return tuple(Part(self._stack, colour, self._root, tools) for colour in ("", *colours.COLOURS))
+
+
+def _keys(part: Part, containers: Sequence[Container]) -> list[str]:
+    return part.keys(sorted({container.service for container in containers}))

@@ -54,9 +54,9 @@ class Plan:
     refreshes: tuple[str, ...] = ()
     """Images that are pulled to see whether their tag moved; by itself that changes nothing."""
     writes: tuple[str, ...] = ()
-    """Files to write or remove, relative to the stack's directory."""
-    record: bool = False
-    notes: tuple[str, ...] = ()
+    """Files to write or remove, relative to the project's directory."""
+    moved: tuple[str, ...] = ()
+    """Removals that are declared still, and run elsewhere from now on."""
 
     @property
     def actions(self) -> tuple[ServicePlan, ...]:
@@ -64,7 +64,7 @@ class Plan:
 
     @property
     def changes(self) -> bool:
-        return bool(self.actions or self.removals or self.pulls or self.writes or self.record)
+        return bool(self.actions or self.removals or self.pulls or self.writes)
 
     def steps(self) -> list[Step]:
         """Return the steps between pulling the images and recording the deployment, in their order."""
@@ -87,17 +87,17 @@ class Plan:
     def _action(self, name: str) -> Action:
         return next(service.action for service in self.services if service.name == name)
 
-    def sentences(self) -> list[str]:
-        """Return what is done, for a person; nothing where nothing changes."""
-        if not self.changes:
-            return []
-        said = [f"pull {image}" for image in self.pulls]
-        said += [f"write {path}" for path in self.writes]
-        said += [f"remove {service}: the compose file no longer declares it" for service in self.removals]
+    def deeds(self) -> list[str]:
+        """Return what is done after the images were pulled, for a person."""
+        said = [f"write {path}" for path in self.writes]
+        said += [self._removal(service) for service in self.removals]
         said += [service.sentence() for wave in self.waves for service in self.services if service.name in wave]
-        if self.record and len(said) == 0:
-            said.append("record the deployment: an earlier run ended before it did")
-        return [*said, *self.notes]
+        return said
+
+    def _removal(self, service: str) -> str:
+        if service in self.moved:
+            return f"stop {service}: it moves into a colour, and requests to it fail until it runs there"
+        return f"remove {service}: the compose file no longer declares it"
 
 
 def make_plan(
@@ -108,9 +108,8 @@ def make_plan(
     always_pull: bool = False,
     writes: Sequence[str] = (),
     written_at: Mapping[str, float] | None = None,
-    record: bool = False,
     was_stopped: bool = False,
-    notes: Sequence[str] = (),
+    moved: Sequence[str] = (),
 ) -> Plan:
     """Return what to do.
 
@@ -136,8 +135,7 @@ def make_plan(
         pulls=tuple(image for image in wanted_images if image not in images),
         refreshes=tuple(image for image in wanted_images if always_pull and image in images),
         writes=tuple(writes),
-        record=record,
-        notes=tuple(notes),
+        moved=tuple(moved),
     )
 
 

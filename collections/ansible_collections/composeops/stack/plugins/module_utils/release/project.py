@@ -49,6 +49,10 @@ class ProjectDirectory:
     def __init__(self, path: str) -> None:
         self.path = path
 
+    def make(self) -> None:
+        """Make the directory, which keeps the host's users out."""
+        self._make(self.path)
+
     def read(self, paths: Collection[str]) -> ProjectFiles | None:
         """Return what is there of ``paths`` and the two files every stack has, or None before the first deployment."""
         return self._read(self.path, paths)
@@ -82,6 +86,10 @@ class ProjectDirectory:
         for path in sorted(set(obsolete) - kept):
             _remove(self.path, path)
 
+    def clear(self) -> None:
+        """Remove everything: what was here no longer runs."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
     def forget_previous(self) -> None:
         """Remove what was set aside: what is deployed now has proved itself."""
         for name in (PREVIOUS, PARTIAL):
@@ -90,6 +98,8 @@ class ProjectDirectory:
     def remove(self, paths: Collection[str]) -> None:
         """Remove what deployments wrote; anything else, such as data in a mounted directory, stays."""
         self.forget_previous()
+        for name in ("colours", "releases"):
+            shutil.rmtree(os.path.join(self.path, name), ignore_errors=True)
         for path in [*paths, COMPOSE_FILE, ENVIRONMENT_FILE, STATE_FILE]:
             _remove(self.path, path)
         if os.path.isdir(self.path) and not os.listdir(self.path):

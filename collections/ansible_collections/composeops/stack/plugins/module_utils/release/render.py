@@ -14,10 +14,14 @@ import json
 import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.composeops.stack.plugins.module_utils.errors import InvalidInput
+from ansible_collections.composeops.stack.plugins.module_utils.io.docker import DECLARED_SERVICE_LABEL
+from ansible_collections.composeops.stack.plugins.module_utils.release import coloured as divide
+from ansible_collections.composeops.stack.plugins.module_utils.release.coloured import Volume, port, port_binding
+from ansible_collections.composeops.stack.plugins.module_utils.release.colours import BLUE, COLOURS
 from ansible_collections.composeops.stack.plugins.module_utils.release.containers import REVISION_LABEL
 from ansible_collections.composeops.stack.plugins.module_utils.release.model import (
     SECRET_MARK,
@@ -27,6 +31,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.release.model imp
     StackRequest,
 )
 from ansible_collections.composeops.stack.plugins.module_utils.release.passwords import default_password, spelled_out
+from ansible_collections.composeops.stack.plugins.module_utils.release.placement import IN_PLACE, Placement
 from ansible_collections.composeops.stack.plugins.module_utils.release.state import Endpoint
 
 # Compose interpolates before anybody else sees the text, so a secret goes in as a mark that cannot be mistaken for
@@ -44,17 +49,30 @@ class Rendering:
     """A stack as it runs on this host."""
 
     compose: Mapping[str, Any]
+    """The compose file of the base project."""
     services: tuple[Service, ...]
+    """What runs in the base project."""
     endpoints: tuple[Endpoint, ...]
     secrets: tuple[str, ...]
     """Names of the secrets that the compose file refers to."""
     notes: tuple[str, ...] = ()
     """Where it differs from what `docker compose up` would have run, and what else an operator should know."""
+    coloured: tuple[Service, ...] = ()
+    """What runs in a colour."""
+    colours: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """The compose file of each colour."""
+    volumes: tuple[Volume, ...] = ()
+    """Volumes that no compose project makes."""
 
     @property
     def text(self) -> str:
-        """The rendered compose file."""
-        return json.dumps(self.compose, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+        """The rendered compose file of the base project."""
+        return as_text(self.compose)
+
+
+def as_text(compose: Mapping[str, Any]) -> str:
+    """Return a compose file as it is written."""
+    return json.dumps(compose, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def marks(secrets: Iterable[str]) -> dict[str, str]:
@@ -72,11 +90,14 @@ def render(
     request: StackRequest,
     endpoints: Sequence[Endpoint],
     fingerprint: Callable[[str], str],
+    *,
+    placement: Placement = IN_PLACE,
+    directory: str = "",
 ) -> Rendering:
     """Return the stack as it runs here.
 
     ``canonical`` is `docker compose config` with ``marks`` for the secrets; ``fingerprint`` tells of a secret, by its
-    name, whether its value is the same as before.
+    name, whether its value is the same as before. ``directory`` is where the stack lies on the host.
     """
     compose = _with_references(copy.deepcopy(dict(canonical)))
     definitions = compose.get("services") or {}
@@ -96,12 +117,41 @@ def render(
         definition["labels"] = labels
     notes += _unused(request, canonical)
     used = sorted({secret for name in definitions for secret in _secrets_of(request, compose, name)})
-    return Rendering(compose, services_of(compose), tuple(endpoints), tuple(used), tuple(notes))
+    coloured = placement.coloured
+    own_files = {file.path for file in request.files}
+    of_colours = {
+        colour: divide.colour(
+            compose,
+            request.name,
+            colour,
+            coloured=coloured,
+            endpoints=endpoints,
+            directory=directory,
+            own_files=own_files,
+        )
+        for colour in (COLOURS if coloured else ())
+    }
+    base = divide.base(compose, coloured)
+    return Rendering(
+        compose=base,
+        services=services_of(base),
+        endpoints=tuple(endpoints),
+        secrets=tuple(used),
+        notes=(*placement.sentences(), *notes, *divide.notes(compose, coloured)),
+        coloured=services_of(of_colours[BLUE]) if coloured else (),
+        colours=of_colours,
+        volumes=divide.own_volumes(compose, request.name, coloured),
+    )
 
 
 def services_of(compose: Mapping[str, Any]) -> tuple[Service, ...]:
-    """Return the services of a rendered compose file."""
+    """Return the services of a rendered compose file, under the names that they were declared with."""
     return tuple(_service(compose, name) for name in sorted(compose["services"]))
+
+
+def _declared_name(compose: Mapping[str, Any], key: str) -> str:
+    labels = compose["services"].get(key, {}).get("labels") or {}
+    return str(labels.get(DECLARED_SERVICE_LABEL, key))
 
 
 def environment_file(values: Mapping[str, str]) -> str:
@@ -177,32 +227,31 @@ def _replace_ports(
     if definition.get("network_mode") == "host":
         return [f"{name}: it is in the host's network, so every port it opens is open on the host"]
     ports = [
-        _port(published.address, published.port, str(published.host_port), published.protocol) for published in wanted
+        port(published.address, published.port, str(published.host_port), published.protocol) for published in wanted
     ]
-    for target in sorted({endpoint.port for endpoint in own}):
-        block = sorted(endpoint.host_port for endpoint in own if endpoint.port == target)
-        published_range = str(block[0]) if len(block) == 1 else f"{block[0]}-{block[-1]}"
-        ports.append(_port(own[0].address, target, published_range, "tcp"))
+    # In a colour a service has other ports than in the other one; they are not part of what it is.
+    ports += port_binding([endpoint for endpoint in own if not endpoint.colour])
     if ports:
         definition["ports"] = ports
-    return [note for port in declared for note in _port_note(name, port, wanted, own)]
+    return [note for entry in declared for note in _port_note(name, entry, wanted, own)]
 
 
-def _port(address: str, target: int, published: str, protocol: str) -> dict[str, Any]:
-    return {"mode": "ingress", "host_ip": address, "target": target, "published": published, "protocol": protocol}
-
-
-def _port_note(name: str, port: Mapping[str, Any], wanted: Sequence[Published], own: Sequence[Endpoint]) -> list[str]:
-    target, protocol = int(port["target"]), port.get("protocol", "tcp")
+def _port_note(name: str, entry: Mapping[str, Any], wanted: Sequence[Published], own: Sequence[Endpoint]) -> list[str]:
+    target, protocol = int(entry["target"]), entry.get("protocol", "tcp")
     if any(published.port == target and published.protocol == protocol for published in wanted):
         return []
-    address = port.get("host_ip", "")
+    address = entry.get("host_ip", "")
     where = "to the world" if address in _EVERY_ADDRESS else f"on {address}"
-    said = f"{name} publishes {port.get('published') or target} {where}: not published"
+    said = f"{name} publishes {entry.get('published') or target} {where}: not published"
     routed = [endpoint for endpoint in own if endpoint.port == target]
     if routed:
-        return [f"{said}; the edge reaches it on {routed[0].address}:{routed[0].host_port}"]
+        places = " and ".join(f"{endpoint.address}:{endpoint.host_port}" for endpoint in _first_of_each_colour(routed))
+        return [f"{said}; the edge reaches it on {places}"]
     return [f"{said}; list it under published to keep it"]
+
+
+def _first_of_each_colour(endpoints: Sequence[Endpoint]) -> list[Endpoint]:
+    return list({endpoint.colour: endpoint for endpoint in reversed(endpoints)}.values())[::-1]
 
 
 def _check_mounts(request: StackRequest, name: str, definition: Mapping[str, Any]) -> list[str]:
@@ -364,14 +413,14 @@ def _service(compose: Mapping[str, Any], name: str) -> Service:
     test = health.get("test") or []
     policy = (definition.get("deploy") or {}).get("restart_policy") or {}
     return Service(
-        name=name,
+        name=_declared_name(compose, name),
         image=definition["image"],
         revision=(definition.get("labels") or {}).get(REVISION_LABEL, ""),
         replicas=_replicas(definition),
         checked=bool(test) and not health.get("disable") and test[0] != "NONE",
         restarts=definition.get("restart") in ("always", "unless-stopped") or policy.get("condition") == "any",
         waits_for={
-            other: dependency["condition"]
+            _declared_name(compose, other): dependency["condition"]
             for other, dependency in (definition.get("depends_on") or {}).items()
             if dependency.get("required", True)
         },

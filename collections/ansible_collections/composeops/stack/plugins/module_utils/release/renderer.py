@@ -8,16 +8,28 @@ import glob
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from ansible_collections.composeops.stack.plugins.module_utils.io import sockets
 from ansible_collections.composeops.stack.plugins.module_utils.release import ports, render, state
+from ansible_collections.composeops.stack.plugins.module_utils.release.colours import BLUE, COLOURS
 from ansible_collections.composeops.stack.plugins.module_utils.release.compose import Compose
 from ansible_collections.composeops.stack.plugins.module_utils.release.containers import Container
 from ansible_collections.composeops.stack.plugins.module_utils.release.model import StackRequest
+from ansible_collections.composeops.stack.plugins.module_utils.release.placement import Placement, place
 from ansible_collections.composeops.stack.plugins.module_utils.release.project import ProjectDirectory, ProjectFiles
 from ansible_collections.composeops.stack.plugins.module_utils.release.render import Rendering
 from ansible_collections.composeops.stack.plugins.module_utils.release.state import Endpoint, StackState
 from ansible_collections.composeops.stack.plugins.module_utils.secrets import store
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A stack as it runs here, and its files in the base project and in each colour."""
+
+    rendering: Rendering
+    files: ProjectFiles
+    colours: Mapping[str, ProjectFiles]
 
 
 class Renderer:
@@ -32,7 +44,7 @@ class Renderer:
         self._key = key
         self._root = root
 
-    def render(self, record: StackState | None, containers: Sequence[Container]) -> tuple[Rendering, ProjectFiles]:
+    def render(self, record: StackState | None, containers: Sequence[Container]) -> Rendered:
         """Return the stack as it is to run here, checked by compose, and the files it consists of."""
         request = self._request
         environment = {**request.environment, **render.marks(request.secrets)}
@@ -40,32 +52,66 @@ class Renderer:
             aside = ProjectDirectory(path)
             aside.write(ProjectFiles("{}", "", request.files))
             canonical = self._compose.canonical(request.compose, request.source, path, environment)
-            endpoints = self._endpoints(record, containers, render.replicas(canonical))
-            rendering = render.render(canonical, request, endpoints, self._fingerprint)
-            files = ProjectFiles(rendering.text, self._environment_file(rendering), request.files)
-            aside.write(files)
-            self._compose.validate(path)
-        return rendering, files
+            placement = place(canonical, request)
+            endpoints = self._endpoints(record, containers, render.replicas(canonical), placement)
+            directory = state.directory(request.name, self._root)
+            rendering = render.render(
+                canonical, request, endpoints, self._fingerprint, placement=placement, directory=directory
+            )
+            environment_file = self._environment_file(rendering)
+            files = ProjectFiles(rendering.text, environment_file, request.files)
+            of_colours = {
+                colour: ProjectFiles(render.as_text(compose), environment_file, request.files)
+                for colour, compose in rendering.colours.items()
+            }
+            # One colour is as valid as the other.
+            for checked in [*([files] if rendering.services else []), *list(of_colours.values())[:1]]:
+                aside.write(checked)
+                self._compose.validate(path)
+        return Rendered(rendering, files, of_colours)
 
     def _endpoints(
-        self, record: StackState | None, containers: Sequence[Container], replicas: Mapping[str, int]
+        self,
+        record: StackState | None,
+        containers: Sequence[Container],
+        replicas: Mapping[str, int],
+        placement: Placement,
     ) -> list[Endpoint]:
         # A first deployment that was killed left containers and no record: their ports are the ones to keep.
         own = [
-            Endpoint(container.service, port.port, port.address, port.host_port)
+            Endpoint(container.service, port.port, port.address, port.host_port, self._colour(container))
             for container in containers
             for port in container.ports
             if port.address == ports.LOOPBACK
         ]
         held = {port.host_port for container in containers for port in container.ports}
+        # They serve from their colour until what replaces them in the base is there.
+        leaving = {
+            port.host_port
+            for container in containers
+            if self._colour(container) and container.service not in placement.coloured
+            for port in container.ports
+        }
         listening = {listener.port for listener in sockets.listening()} - held
+        existing = [
+            # The edge leads there until it is told otherwise: blue takes over the ports of what was replaced in place.
+            replace(found, colour=BLUE) if found.service in placement.coloured and not found.colour else found
+            for found in (record.endpoints if record else own)
+        ]
         return ports.allocate(
             self._request.routed,
             base=self._request.port_base,
             replicas=replicas,
-            existing=record.endpoints if record else own,
-            taken=listening | self._of_other_stacks() | {entry.host_port for entry in self._request.published},
+            existing=existing,
+            colours=dict.fromkeys(placement.coloured, COLOURS),
+            taken=listening
+            | leaving
+            | self._of_other_stacks()
+            | {entry.host_port for entry in self._request.published},
         )
+
+    def _colour(self, container: Container) -> str:
+        return container.project.removeprefix(self._request.name).removeprefix("-")
 
     def _of_other_stacks(self) -> set[int]:
         """Return the ports of other stacks, which are theirs also while these are stopped."""

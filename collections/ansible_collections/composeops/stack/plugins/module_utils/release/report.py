@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.composeops.stack.plugins.module_utils.release.containers import Container
+from ansible_collections.composeops.stack.plugins.module_utils.release.history import Release
 
 COLUMNS = ["service", "image", "state", "health", "ports"]
 
@@ -32,6 +33,33 @@ def summary(stack: str, states: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         for state in states
     ]
     return {"title": f"Services of {stack}", "columns": COLUMNS, "rows": rows}
+
+
+RELEASE_COLUMNS = ["release", "began", "colour", "status", "seconds", "images", "remark"]
+
+
+def releases_summary(stack: str, releases: Sequence[Release]) -> dict[str, Any]:
+    """Return the table of the releases of a stack, the newest first."""
+    return {
+        "title": f"Releases of {stack}",
+        "columns": RELEASE_COLUMNS,
+        "rows": [
+            [
+                str(release.number),
+                release.created_at,
+                release.colour or "-",
+                release.status,
+                f"{sum(release.seconds.values()):.1f}" if release.seconds else "-",
+                " ".join(f"{image}@{_short(release.digests.get(name, ''))}" for name, image in release.images.items()),
+                release.reason or "-",
+            ]
+            for release in releases
+        ],
+    }
+
+
+def _short(digest: str) -> str:
+    return digest.removeprefix("sha256:")[:12] or "?"
 
 
 def _state(name: str, containers: Sequence[Container], image: str, digest: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ Other domains read it: the edge takes the endpoints from here, checks and backup
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Mapping
@@ -28,6 +29,8 @@ class Endpoint:
     port: int
     address: str
     host_port: int
+    colour: str = ""
+    """Where it runs in turn with another release; empty where it is replaced in place."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,14 @@ class StackState:
     """What the deployment wrote beside the compose file; nothing else there is ever removed."""
     stopped: bool = False
     """An operator stopped the stack deliberately."""
+    release: int = 0
+    """Number of the release; 0 before there were any."""
+    colour: str = ""
+    """Where its routed services run; empty where all are replaced in place."""
+    base_files: str = ""
+    """Fingerprint of the files of the base project."""
+    colour_files: str = ""
+    """Fingerprint of the files of that colour."""
 
 
 def directory(stack: str, root: str = DIRECTORY) -> str:
@@ -89,6 +100,12 @@ def write_state(state: StackState, root: str = DIRECTORY) -> None:
     files.write_atomically(location, serialise(state), mode=0o644, uid=os.geteuid(), gid=os.getegid())
 
 
+def forget_state(stack: str, root: str = DIRECTORY) -> None:
+    """Remove the record of a first deployment that did not stay well."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path(stack, root))
+
+
 def serialise(state: StackState) -> bytes:
     """Return the file's content for ``state``."""
     return (json.dumps({"schema": SCHEMA, **asdict(state)}, indent=2, sort_keys=True) + "\n").encode()
@@ -108,4 +125,8 @@ def _parse(content: Any) -> StackState:
         inputs=content["inputs"],
         files=tuple(content["files"]),
         stopped=bool(content["stopped"]),
+        release=int(content.get("release", 0)),
+        colour=content.get("colour", ""),
+        base_files=content.get("base_files", content["revision"]),
+        colour_files=content.get("colour_files", ""),
     )

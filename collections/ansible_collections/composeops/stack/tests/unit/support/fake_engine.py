@@ -57,6 +57,8 @@ class FakeEngine:
     refusing: dict[str, str] = field(default_factory=dict)
     """Services that compose cannot start, with what it says."""
     logs: dict[str, str] = field(default_factory=dict)
+    migration: tuple[int, str, str] = (0, "", "")
+    """How a command of its own in a container ends."""
     running: bool = True
     calls: list[list[str]] = field(default_factory=list)
     before_each: Callable[[], None] = lambda: None
@@ -96,7 +98,7 @@ class FakeEngine:
         if argv[1] == "compose":
             return self._compose(argv, stdin, environment)
         handler: dict[str, Callable[[list[str]], tuple[int, str, str]]] = {
-            "ps": lambda _: (0, "\n".join(self.containers), ""),
+            "ps": lambda _: (0, "\n".join(map(self._listed, self.containers.values())), ""),
             "inspect": self._inspect,
             "image": self._image_inspect,
             "pull": self._pull,
@@ -104,8 +106,8 @@ class FakeEngine:
             "stop": lambda _: (0, "", ""),
             "rm": self._remove,
             "version": lambda _: (0, "26.1.5", ""),
-            "network": lambda _: (0, "\n".join(self.networks), ""),
-            "volume": lambda _: (0, "\n".join(self.volumes), ""),
+            "network": lambda words: (0, "\n".join(self._of_project(self.networks, words)), ""),
+            "volume": self._volume,
         }
         return handler[argv[1]](argv)
 
@@ -137,14 +139,21 @@ class FakeEngine:
     def _compose(self, argv: list[str], stdin: str, environment: dict[str, str]) -> tuple[int, str, str]:
         if "config" in argv:
             return self._config(argv, stdin, environment)
-        action = next(word for word in argv if word in ("up", "stop", "restart", "down"))
+        action = next(word for word in argv if word in ("up", "run", "stop", "restart", "down"))
+        project = argv[argv.index("--project-name") + 1]
+        own = [
+            found for found in self.containers.values() if self._labels(found)["com.docker.compose.project"] == project
+        ]
         if action == "down":
-            self.containers.clear()
-            self.networks.clear()
+            for container in own:
+                del self.containers[container["Id"]]
+            self.networks = [name for name in self.networks if not name.startswith(f"{project}_")]
             return 0, "", ""
         if action == "up":
-            return self._up(argv)
-        for container in self.containers.values():
+            return self._up(argv, project)
+        if action == "run":
+            return self.migration
+        for container in own:
             if action == "stop":
                 container["State"].update(Status="exited", Running=False)
             else:
@@ -167,7 +176,7 @@ class FakeEngine:
             return 15, "", "yaml: line 3: did not find expected ',' or ']'\n"
         return 0, text, "".join(warnings)
 
-    def _up(self, argv: list[str]) -> tuple[int, str, str]:
+    def _up(self, argv: list[str], project: str) -> tuple[int, str, str]:
         with open(argv[argv.index("--file") + 1], encoding="utf-8") as stream:
             declared = json.load(stream)["services"]
         with open(argv[argv.index("--env-file") + 1], encoding="utf-8") as stream:
@@ -176,14 +185,19 @@ class FakeEngine:
             if service in self.refusing:
                 return 1, "", self.refusing[service]
             definition = declared[service]
-            existing = [found for found in self.containers.values() if self._service(found) == service]
+            existing = [
+                found
+                for found in self.containers.values()
+                if self._labels(found)["com.docker.compose.project"] == project
+                and self._labels(found)["com.docker.compose.service"] == service
+            ]
             same = [found for found in existing if self._as_declared(found, definition)]
             if same:
                 self._start(same[0])
                 continue
             for found in existing:
                 del self.containers[found["Id"]]
-            self._create(service, definition)
+            self._create(project, service, definition)
         return 0, "", ""
 
     def _as_declared(self, container: dict[str, Any], definition: dict[str, Any]) -> bool:
@@ -191,12 +205,12 @@ class FakeEngine:
         same_label: bool = labels["composeops.revision"] == definition["labels"]["composeops.revision"]
         return same_label and container["Image"] == self.images[definition["image"]]
 
-    def _create(self, service: str, definition: dict[str, Any]) -> None:
+    def _create(self, project: str, service: str, definition: dict[str, Any]) -> None:
         self.started += 1
         identifier = f"{service}-{self.started}"
         self.containers[identifier] = {
             "Id": identifier,
-            "Name": f"/shop-{service}-1",
+            "Name": f"/{project}-{service}-1",
             "Image": self.images[definition["image"]],
             "RestartCount": 0,
             "State": {"Status": "created", "ExitCode": 0},
@@ -208,7 +222,11 @@ class FakeEngine:
             },
             "Config": {
                 "Image": definition["image"],
-                "Labels": {"com.docker.compose.service": service, **definition["labels"]},
+                "Labels": {
+                    "com.docker.compose.project": project,
+                    "com.docker.compose.service": service,
+                    **definition["labels"],
+                },
             },
             "checked": "healthcheck" in definition,
         }
@@ -235,6 +253,26 @@ class FakeEngine:
             state["Health"]["Log"] = [{"ExitCode": 1, "Output": "HTTP 503"}]
         return container
 
+    def _listed(self, container: dict[str, Any]) -> str:
+        labels = self._labels(container)
+        return f"{container['Id']} {labels['com.docker.compose.project']} {labels.get('composeops.stack', '')}"
+
+    def _volume(self, argv: list[str]) -> tuple[int, str, str]:
+        if argv[2] == "create":
+            self.volumes = sorted({*self.volumes, argv[-1]})
+            return 0, argv[-1], ""
+        return 0, "\n".join(self._of_project(self.volumes, argv)), ""
+
     @staticmethod
-    def _service(container: dict[str, Any]) -> str:
-        return str(container["Config"]["Labels"]["com.docker.compose.service"])
+    def _of_project(names: list[str], argv: list[str]) -> list[str]:
+        project = argv[argv.index("--filter") + 1].rpartition("=")[2]
+        return [name for name in names if name.startswith(f"{project}_")]
+
+    @staticmethod
+    def _labels(container: dict[str, Any]) -> dict[str, str]:
+        labels: dict[str, str] = container["Config"]["Labels"]
+        return labels
+
+    def _service(self, container: dict[str, Any]) -> str:
+        labels = self._labels(container)
+        return labels.get("composeops.service", labels["com.docker.compose.service"])

@@ -12,7 +12,7 @@ import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError, InvalidInput
 from ansible_collections.composeops.stack.plugins.module_utils.io import sockets
-from ansible_collections.composeops.stack.plugins.module_utils.release import deployment, operations, state
+from ansible_collections.composeops.stack.plugins.module_utils.release import deployment, operations, probe, state
 from ansible_collections.composeops.stack.plugins.module_utils.release.model import (
     HealthPolicy,
     Published,
@@ -38,6 +38,8 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
     """An engine in memory, and directories of the test instead of the host's."""
     fake = FakeEngine(FakeClock(), {"web:1": "sha256:web1"})
     monkeypatch.setattr(sockets, "listening", list)
+    monkeypatch.setattr(sockets, "connections", lambda ports: 0)
+    monkeypatch.setattr(probe, "ask", lambda route, endpoint: "")
     monkeypatch.setattr(stack, "LOCKS", str(tmp_path / "locks"))
     for module in (stack, stack_info):
         monkeypatch.setattr(module, "CommandRunner", lambda: fake)
@@ -46,7 +48,9 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
 
         def here(self: Any, name: Any, runner: Any, _initialise: Callable[..., None] = initialise) -> None:
             root, secrets = str(tmp_path / "stacks"), str(tmp_path / "secrets")
-            _initialise(self, name, runner, clock=fake.clock, root=root, secrets=secrets)
+            _initialise(
+                self, name, runner, clock=fake.clock, root=root, secrets=secrets, active=str(tmp_path / "active")
+            )
 
         monkeypatch.setattr(kind, "__init__", here)
     return fake
@@ -187,7 +191,10 @@ def test_information_before_and_after_a_deployment(engine: FakeEngine) -> None:
     after = stack_info.run(parameters(spec, services=["web"], log_lines=2))
     assert after["deployed"]
     assert not after["changed"]
-    assert after["endpoints"] == [{"service": "web", "port": 80, "address": "127.0.0.1", "host_port": 21000}]
+    assert [(entry["colour"], entry["host_port"]) for entry in after["endpoints"]] == [
+        ("blue", 21000),
+        ("green", 21001),
+    ]
     assert after["logs"] == [{"service": "web", "lines": ["two", "three"]}]
     assert "logs" not in stack_info.run(parameters(spec))
 

@@ -19,7 +19,13 @@ from ansible_collections.composeops.stack.tests.unit.support.recorded import Rec
 SOURCE = Source("redis", "redis", "petcare", "redis")
 NAMES = ("dump.rdb", "appendonlydir", "appendonly.aof")
 ASIDE = "before_20260131T023000Z"
-CONTAINER = {"Id": "abc", "Image": "sha256:1", "Name": "/petcare-redis-1", "State": {"Running": True}}
+CONTAINER = {
+    "Id": "abc",
+    "Image": "sha256:1",
+    "Name": "/petcare-redis-1",
+    "State": {"Running": True},
+    "Config": {"Labels": {"com.docker.compose.service": "redis"}},
+}
 
 
 @pytest.fixture
@@ -130,7 +136,7 @@ class Engine:
 
     def __call__(self, argv: Any) -> tuple[int, str, str]:
         if argv[:2] == ["docker", "ps"]:
-            return 0, "abc\n", ""
+            return 0, "abc petcare \n", ""
         if argv[:2] == ["docker", "inspect"]:
             return 0, json.dumps([CONTAINER]), ""
         if argv[:2] == ["docker", "rm"]:

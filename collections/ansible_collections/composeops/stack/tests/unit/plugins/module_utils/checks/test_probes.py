@@ -79,7 +79,7 @@ class Engine:
         self.argv.append(list(argv))
         self.stdin.append(stdin)
         if argv[1] == "ps":
-            return Completed(tuple(argv), 0, "\n".join(found["Id"] for found in self._containers), "")
+            return Completed(tuple(argv), 0, "\n".join(f"{found['Id']} shop " for found in self._containers), "")
         if argv[1] == "inspect":
             return Completed(tuple(argv), 0, json.dumps(self._containers), "")
         return self._executed
@@ -215,10 +215,13 @@ def test_containers_are_read_from_inspect() -> None:
     )
 
 
-def test_one_service_is_asked_for_by_its_label() -> None:
-    engine = Engine([container("db")])
-    Prober(FakeHost(engine)).probe(ContainerCheck("a", stack="shop", service="db"))
-    assert "label=com.docker.compose.service=db" in engine.argv[0]
+def test_one_service_is_found_by_its_label_in_any_colour() -> None:
+    of_colour = container("web-green")
+    of_colour["Config"]["Labels"]["composeops.service"] = "web"
+    engine = Engine([container("db"), of_colour])
+    for service in ("db", "web"):
+        seen = Prober(FakeHost(engine)).probe(ContainerCheck("a", stack="shop", service=service))
+        assert seen == Containers((Container(service, "running"),))
 
 
 @pytest.mark.parametrize("newest", [("b1", datetime(2026, 1, 1, tzinfo=timezone.utc)), None], ids=["one", "none"])

@@ -13,7 +13,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.edge.model import
     parse_sites,
     service_targets,
 )
-from ansible_collections.composeops.stack.plugins.module_utils.edge.render import render
+from ansible_collections.composeops.stack.plugins.module_utils.edge.render import colour_variable, render
 
 DEBIAN_12 = Capabilities((1, 22, 1), (3, 0, 17))
 DEBIAN_13 = Capabilities((1, 26, 3), (3, 5, 7))
@@ -38,9 +38,9 @@ FRONTEND = ServiceTarget("petcare", "frontend", 80)
 BACKEND = ServiceTarget("petcare", "backend", 3000)
 MOBILE = ServiceTarget("petcare", "mobile-backend", 3003)
 ENDPOINTS = {
-    FRONTEND: ["127.0.0.1:21000"],
-    BACKEND: ["127.0.0.1:21001", "127.0.0.1:21002"],
-    MOBILE: ["127.0.0.1:21003"],
+    FRONTEND: {"": ["127.0.0.1:21000"]},
+    BACKEND: {"": ["127.0.0.1:21001", "127.0.0.1:21002"]},
+    MOBILE: {"": ["127.0.0.1:21003"]},
 }
 
 
@@ -205,3 +205,43 @@ def test_a_service_not_yet_deployed_leaves_a_remark_for_check_mode() -> None:
 
 def test_no_sites_leave_only_the_default_servers() -> None:
     assert sorted(tree([])) == ["default.conf", "policy.conf", "snippets/proxy.conf"]
+
+
+def coloured() -> dict[str, str]:
+    endpoints = {
+        FRONTEND: {"blue": ["127.0.0.1:21000"], "green": ["127.0.0.1:21002"]},
+        BACKEND: {"blue": ["127.0.0.1:21001"], "green": ["127.0.0.1:21003"]},
+        MOBILE: {"": ["127.0.0.1:21004"]},
+    }
+    return render(parse_sites(PETCARE), endpoints, DEBIAN_13)
+
+
+def test_rfx_05_a_file_decides_with_every_request_which_colour_answers() -> None:
+    text = coloured()
+    secure = blocks(text["sites/app.petcare.com.conf"], "server")[1]
+    assert "include composeops/live/snippets/colour-petcare.conf;" in secure
+    assert "proxy_pass http://petcare-backend-3000-$composeops_colour_petcare;" in blocks(secure, "location /api/")[0]
+    choice = text["snippets/colour-petcare.conf"]
+    assert "set $composeops_colour_petcare blue;" in choice
+    assert blocks(choice, "if (-f /etc/nginx/composeops/active/petcare.green)") == [
+        "    set $composeops_colour_petcare green;\n"
+    ]
+
+
+def test_rfx_05_both_colours_are_there_before_any_release() -> None:
+    upstreams = coloured()["upstreams/petcare.conf"]
+    assert "server 127.0.0.1:21001;" in blocks(upstreams, "upstream petcare-backend-3000-blue")[0]
+    assert "server 127.0.0.1:21003;" in blocks(upstreams, "upstream petcare-backend-3000-green")[0]
+
+
+def test_what_is_replaced_in_place_is_routed_beside_it_as_ever() -> None:
+    text = coloured()
+    assert "proxy_pass http://petcare-mobile-backend-3003;" in text["sites/mobile-api.petcare.com.conf"]
+    assert (
+        "server 127.0.0.1:21004;" in blocks(text["upstreams/petcare.conf"], "upstream petcare-mobile-backend-3003")[0]
+    )
+
+
+def test_the_variables_of_two_stacks_are_never_the_same() -> None:
+    names = ["my-shop", "my_shop", "my--shop", "my-_shop", "my_dshop", "myshop"]
+    assert len({colour_variable(name) for name in names}) == len(names)

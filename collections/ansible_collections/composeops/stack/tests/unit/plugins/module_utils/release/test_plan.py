@@ -60,12 +60,12 @@ def plan(services: list[Service] | None = None, containers: list[Container] | No
 def test_nothing_changes_where_everything_is_as_declared() -> None:
     found = plan()
     assert not found.changes
-    assert found.sentences() == []
+    assert found.deeds() == []
     assert [step.kind for step in found.steps()] == ["wait"]
 
 
 def test_pet_05_a_first_deployment_waits_for_what_must_be_healthy() -> None:
-    found = plan(containers=[], writes=["compose.json"], record=True)
+    found = plan(containers=[], writes=["compose.json"])
     assert found.waves == (("cache", "db"), ("api", "web"))
     assert [(step.kind, step.subjects) for step in found.steps()] == [
         ("write", ("compose.json",)),
@@ -139,7 +139,7 @@ ACTIONS: dict[str, tuple[list[Service], list[Container], str]] = {
 @pytest.mark.parametrize(("services", "containers", "sentence"), ACTIONS.values(), ids=ACTIONS.keys())
 def test_plans_one_thing(services: list[Service], containers: list[Container], sentence: str) -> None:
     found = plan(services, containers)
-    assert found.sentences() == [sentence]
+    assert found.deeds() == [sentence]
     assert found.changes
 
 
@@ -157,14 +157,14 @@ def test_a_finished_job_is_not_started_again() -> None:
 def test_a_failed_job_is_started_again() -> None:
     job = Service("migrate", "shop/api:1", "r1")
     failed = container(job, status="exited", exit_code=1)
-    assert plan([*STACK, job], [*RUNNING, failed]).sentences() == ["start migrate: shop-migrate-1 is exited"]
+    assert plan([*STACK, job], [*RUNNING, failed]).deeds() == ["start migrate: shop-migrate-1 is exited"]
 
 
 def test_what_an_operator_stopped_is_started_although_it_ended_well() -> None:
     plain = Service("worker", "shop/api:1", "r1")
     stopped = container(plain, status="exited", exit_code=0)
     found = plan([plain], [stopped], was_stopped=True)
-    assert found.sentences() == ["start worker: shop-worker-1 is exited"]
+    assert found.deeds() == ["start worker: shop-worker-1 is exited"]
 
 
 def test_missing_images_are_pulled_and_named_once() -> None:
@@ -172,7 +172,6 @@ def test_missing_images_are_pulled_and_named_once() -> None:
     twin = replace(WEB, name="web2")
     found = plan([DB, WEB, twin], [], images=images)
     assert found.pulls == ("shop/web:1",)
-    assert found.sentences()[0] == "pull shop/web:1"
 
 
 def test_looking_for_moved_tags_is_no_change() -> None:
@@ -188,17 +187,6 @@ def test_what_shares_a_namespace_is_recreated_with_it() -> None:
     containers = [*RUNNING[:3], container(sidecar), container(second)]
     actions = {entry.name: entry.action for entry in plan(services, containers).actions}
     assert actions == {"api": "recreate", "sidecar": "recreate", "second": "recreate"}
-
-
-def test_a_killed_run_that_had_finished_everything_but_the_record() -> None:
-    found = plan(record=True)
-    assert found.changes
-    assert found.sentences() == ["record the deployment: an earlier run ended before it did"]
-
-
-def test_notes_come_with_changes_only() -> None:
-    assert plan(notes=["db publishes 5432"]).sentences() == []
-    assert plan(containers=[], notes=["db publishes 5432"]).sentences()[-1] == "db publishes 5432"
 
 
 def test_a_dependency_that_need_not_be_there_is_not_waited_for() -> None:

@@ -99,3 +99,24 @@ def test_is_stable(
 def test_says_when_there_are_no_more() -> None:
     with pytest.raises(InvalidInput, match="No 3 free ports follow each other from 65534 up for web"):
         allocate([WEB], base=65534, replicas={"web": 3}, existing=[], taken=[])
+
+
+BOTH = {"web": ("blue", "green")}
+
+
+def in_colours(*host_ports: int) -> list[Endpoint]:
+    return [
+        Endpoint("web", 80, "127.0.0.1", host_port, colour)
+        for host_port, colour in zip(host_ports, ("blue", "green"), strict=True)
+    ]
+
+
+def test_each_colour_has_ports_of_its_own_which_stay() -> None:
+    first = allocate([WEB, API], base=21000, replicas={}, existing=[], taken=[], colours=BOTH)
+    assert first == at("api", 3000, 21000) + in_colours(21001, 21002)
+    assert allocate([API, WEB], base=22000, replicas={}, existing=first, taken=[], colours=BOTH) == first
+
+
+def test_the_other_colour_of_a_service_that_moves_into_colours_gets_a_new_port() -> None:
+    blue = [Endpoint("web", 80, "127.0.0.1", 21000, "blue")]
+    assert allocate([WEB], base=21000, replicas={}, existing=blue, taken=[], colours=BOTH) == in_colours(21000, 21001)

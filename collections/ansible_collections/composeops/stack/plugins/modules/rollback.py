@@ -1,0 +1,154 @@
+#!/usr/bin/python
+# Copyright: ComposeOps contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Goes back to an earlier release of a stack, as a whole."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: rollback
+short_description: Go back to an earlier release of a stack
+version_added: 0.1.0
+description:
+  - Releases again what an earlier release consisted of, compose file, files, values and images, on the same path as any
+    other release, so that no request is lost. Values of secrets are those of today.
+  - Images are looked at before anything moves. Each has to be the very image that the release ran.
+  - The release that is gone back from is marked as withdrawn; going back once more passes it over.
+  - The inventory still declares what it declared. The next deployment releases that again.
+  - Data is not taken back. A migration of the earlier release is not run again.
+options:
+  name:
+    description: Name of the stack.
+    type: str
+    required: true
+  release:
+    description:
+      - Number of the release to go back to, as M(composeops.stack.release_info) lists them. It must have served once.
+      - V(0) is the newest good one before the active one.
+    type: int
+    default: 0
+attributes:
+  check_mode:
+    description: Can run in check mode and return changed status prediction without modifying the target.
+    support: full
+  diff_mode:
+    description: Returns what changes in the rendered compose file, its environment and files; secrets are masked.
+    support: full
+seealso:
+  - module: composeops.stack.stack
+  - module: composeops.stack.release_info
+author:
+  - ComposeOps (@composeops)
+"""
+
+EXAMPLES = r"""
+- name: Go back to the release before
+  composeops.stack.rollback:
+    name: shop
+
+- name: Go back to a certain release
+  composeops.stack.rollback:
+    name: shop
+    release: 5
+"""
+
+RETURN = r"""
+went_back_to:
+  description: Number of the release that is repeated.
+  returned: success
+  type: int
+  sample: 6
+release:
+  description: Number of the release that does so; in check mode the active one.
+  returned: success
+  type: int
+  sample: 8
+plan:
+  description: What is done, or would be done in check mode, one sentence each.
+  returned: success
+  type: list
+  elements: str
+  sample: ["start web (image shop/web:1.1.0 becomes shop/web:1.0.0) in blue"]
+summary:
+  description: Table for the end of the play.
+  returned: success
+  type: list
+  elements: dict
+"""
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError, InvalidInput
+from ansible_collections.composeops.stack.plugins.module_utils.io import files
+from ansible_collections.composeops.stack.plugins.module_utils.io.runner import CommandRunner
+from ansible_collections.composeops.stack.plugins.module_utils.release import history, report, state
+from ansible_collections.composeops.stack.plugins.module_utils.release.deployment import (
+    LOCKS,
+    Deployment,
+    require_secrets,
+)
+from ansible_collections.composeops.stack.plugins.module_utils.release.diff import differences
+from ansible_collections.composeops.stack.plugins.module_utils.release.images import Images
+from ansible_collections.composeops.stack.plugins.module_utils.secrets import store
+
+ARGUMENT_SPEC: dict[str, Any] = {
+    "name": {"type": "str", "required": True},
+    "release": {"type": "int", "default": 0},
+}
+
+
+def go_back(stack: str, wanted: int, *, check: bool) -> dict[str, Any]:
+    runner = CommandRunner()
+    record = state.read_state(stack)
+    if record is None:
+        raise InvalidInput(f"Stack {stack} was never deployed on this host.", "Deploy it (playbooks/deploy.yml).")
+    kept = history.History(stack)
+    chosen = history.to_go_back_to(stack, kept.settled(record.release), record.release, wanted)
+    present = Images(runner).present(chosen.identifiers)
+    history.require_images(stack, chosen, {name: image.identifier for name, image in present.items()})
+    request = replace(kept.request(chosen.number), pull="missing", migration=None)
+    deployment = Deployment(request, runner, repeats=chosen.number)
+    require_secrets(deployment)
+    observed = deployment.observe()
+    target = deployment.target(observed)
+    plan = deployment.plan(observed, target)
+    number = record.release
+    if not check:
+        outcome = deployment.apply(observed, target, plan)
+        plan, number = outcome.plan, outcome.release
+    return {
+        "changed": plan.changes,
+        "plan": plan.sentences(),
+        "went_back_to": chosen.number,
+        "release": number,
+        "summary": [report.releases_summary(stack, kept.settled(number))],
+        "diff": differences(observed.disk, target.files, request.secrets, deployment.secret_values)
+        + deployment.colour_differences(observed, target),
+    }
+
+
+def run(params: Mapping[str, Any], *, check: bool) -> dict[str, Any]:
+    stack = params["name"]
+    store.path(stack)
+    purpose = f"a run that takes stack {stack} back to an earlier release"
+    with contextlib.nullcontext() if check else files.exclusive(f"{LOCKS}/stack-{stack}.lock", purpose):
+        return go_back(stack, params["release"], check=check)
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
+    try:
+        result = run(module.params, check=module.check_mode)
+    except ComposeOpsError as error:
+        module.fail_json(msg=str(error), changed=getattr(error, "changed", False))
+    if not module._diff:
+        del result["diff"]
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

@@ -100,6 +100,14 @@ options:
     description: How a release takes over from the one before.
     type: dict
     suboptions:
+      strategy:
+        description:
+          - V(in_place) replaces the containers of a service where they are, so requests to it fail while it starts.
+          - V(blue_green) starts the O(routed) services beside those that serve and lets them take over at once. Only
+            services that cannot overlap are replaced in place, and the plan names them.
+        type: str
+        choices: [in_place, blue_green]
+        default: in_place
       watch:
         description: Seconds to watch it after it took over. When it fails meanwhile, the one before serves again.
         type: float
@@ -442,6 +450,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
         "type": "dict",
         "apply_defaults": True,
         "options": {
+            "strategy": {"type": "str", "choices": ["in_place", "blue_green"], "default": "in_place"},
             "watch": {"type": "float", "default": 5},
             "drain": {"type": "float", "default": 30},
             "keep": {"type": "int", "default": 5},

@@ -88,8 +88,10 @@ class HealthPolicy:
 
 @dataclass(frozen=True)
 class RolloutPolicy:
-    """How a release takes over from the one before, in seconds."""
+    """How a release takes over from the one before; times are in seconds."""
 
+    strategy: Literal["in_place", "blue_green"] = "in_place"
+    """Whether it is started beside the one before, or replaces its containers where they are."""
     watch: float = 5.0
     """How long it is watched after the switch; when it fails meanwhile, the one before serves again."""
     drain: float = 30.0

@@ -46,6 +46,9 @@ def place(canonical: Mapping[str, Any], request: StackRequest) -> Placement:
             f"Stack {request.name}: overlapping names {unknown[0]!r}, and {request.source} declares no such service.",
             f"It declares {', '.join(sorted(definitions))}.",
         )
+    if request.rollout.strategy == "in_place":
+        _check_in_place(request)
+        return IN_PLACE
     wanted = {*(route.service for route in request.routed), *request.overlapping} & set(definitions)
     own_files = {file.path for file in request.files}
     reasons: dict[str, str] = {}
@@ -58,6 +61,16 @@ def place(canonical: Mapping[str, Any], request: StackRequest) -> Placement:
             reasons[name] = reason
     _demote(wanted, definitions, reasons)
     return Placement(tuple(sorted(wanted - set(reasons))), reasons)
+
+
+def _check_in_place(request: StackRequest) -> None:
+    """Refuse what only a release beside the one before can honour."""
+    for option, given in (("overlapping", request.overlapping), ("migration", request.migration)):
+        if given:
+            raise InvalidInput(
+                f"Stack {request.name}: {option} is given, and its services are replaced in place.",
+                f"Set rollout.strategy to blue_green, or leave {option} out.",
+            )
 
 
 def _demote(wanted: Collection[str], definitions: Mapping[str, Any], reasons: dict[str, str]) -> None:

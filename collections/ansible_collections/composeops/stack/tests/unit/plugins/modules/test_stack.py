@@ -186,7 +186,8 @@ def test_information_before_and_after_a_deployment(engine: FakeEngine) -> None:
     spec = stack_info.ARGUMENT_SPEC
     before = stack_info.run(parameters(spec))
     assert (before["deployed"], before["services"], before["endpoints"]) == (False, [], [])
-    stack.run(parameters(compose=COMPOSE, routed=[{"service": "web", "port": 80}]), check=False)
+    rollout = {"strategy": "blue_green"}
+    stack.run(parameters(compose=COMPOSE, routed=[{"service": "web", "port": 80}], rollout=rollout), check=False)
     engine.logs["web"] = "one\ntwo\nthree"
     after = stack_info.run(parameters(spec, services=["web"], log_lines=2))
     assert after["deployed"]

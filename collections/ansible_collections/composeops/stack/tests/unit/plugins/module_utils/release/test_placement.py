@@ -8,16 +8,18 @@ import pytest
 from ansible_collections.composeops.stack.plugins.module_utils.errors import InvalidInput
 from ansible_collections.composeops.stack.plugins.module_utils.release.model import (
     Published,
+    RolloutPolicy,
     Routed,
     StackFile,
     StackRequest,
 )
-from ansible_collections.composeops.stack.plugins.module_utils.release.placement import Placement, place
+from ansible_collections.composeops.stack.plugins.module_utils.release.placement import IN_PLACE, Placement, place
 
 CONFIG = StackFile("files/app.conf", b"")
 
 
 def placed(web: dict[str, Any], others: dict[str, Any] | None = None, **options: Any) -> Placement:
+    options = {"rollout": RolloutPolicy("blue_green"), **options}
     request = StackRequest(name="shop", compose="", routed=(Routed("web", 80),), files=(CONFIG,), **options)
     return place({"services": {"web": web, "db": {}, **(others or {})}}, request)
 
@@ -93,3 +95,12 @@ def test_what_the_base_waits_for_stays_in_the_base() -> None:
 def test_an_unknown_name_is_refused() -> None:
     with pytest.raises(InvalidInput, match="overlapping names 'wbe'"):
         placed({}, overlapping=("wbe",))
+
+
+def test_nothing_runs_in_a_colour_unless_that_is_asked_for() -> None:
+    assert placed({}, rollout=RolloutPolicy()) == IN_PLACE
+
+
+def test_what_needs_two_colours_is_refused_in_place() -> None:
+    with pytest.raises(InvalidInput, match="overlapping is given, and its services are replaced in place"):
+        placed({}, rollout=RolloutPolicy(), overlapping=("web",))

@@ -69,7 +69,7 @@ class Host:
             "environment": {"VERSION": self.version},
             "routed": (Routed("web", 80),),
             "overlapping": ("web",),
-            "rollout": RolloutPolicy(watch=2, drain=10, keep=3),
+            "rollout": RolloutPolicy("blue_green", watch=2, drain=10, keep=3),
             "health": HealthPolicy(attempts=4, interval=1),
             **self.options,
             **changes,

@@ -236,7 +236,7 @@ BAD: dict[str, tuple[Change, str]] = {
     ),
     "an unknown option": (
         lambda stack: stack.deploy(routed=[{"service": "web", "port": 3000, "prot": "udp"}]),
-        r"routed\.prot\. Supported parameters include: port, service",
+        r"routed\.prot\. Supported parameters include: path, port, service",
     ),
 }
 

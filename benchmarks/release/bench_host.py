@@ -12,6 +12,7 @@ from io import BytesIO
 from pathlib import Path
 
 from benchmarks.converge.bench_host import HarnessError, bed, testbed_directory
+from benchmarks.release import blue_green
 from benchmarks.release.contestants import NEW, OLD, RIVALS, Command, playbook
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,7 +27,15 @@ class BenchHost:
     """A host of the bed by its name there, and where the output of what runs on it is kept."""
 
     name: str
-    logs: Path
+    workspace: Path
+
+    @property
+    def logs(self) -> Path:
+        return self.workspace / "logs"
+
+    @property
+    def blue_green(self) -> Path:
+        return self.workspace / "blue-green"
 
     @property
     def inventory(self) -> Path:
@@ -34,7 +43,8 @@ class BenchHost:
 
     def run(self, command: Command, log: str, values: Mapping[str, str] | None = None) -> None:
         """Run a contestant's command to its end; what it prints goes to a log."""
-        argv = command.filled_in({"inventory": str(self.inventory), **(values or {})})
+        inventories = {"inventory": str(self.inventory), "blue_green": str(self.blue_green)}
+        argv = command.filled_in({**inventories, **(values or {})})
         path = self.logs / f"{log}.log"
         with path.open("w", encoding="utf-8") as stream:
             completed = subprocess.run(
@@ -50,6 +60,7 @@ class BenchHost:
 
     def prepare(self) -> None:
         """Bring the pet-care system onto the host, and the rivals' files and everybody's images."""
+        blue_green.write(SYSTEM, self.blue_green)
         self.run(playbook("site"), "site")
         archive = rivals_archive()
         unpacked = subprocess.run(
@@ -86,16 +97,16 @@ def rivals_archive() -> bytes:
 
 
 @contextmanager
-def added(name: str | None, logs: Path) -> Iterator[BenchHost]:
+def added(name: str | None, workspace: Path) -> Iterator[BenchHost]:
     """Yield the named host, which stays, or one that is there for as long as the block runs."""
     if name is not None:
-        host = BenchHost(name, logs)
+        host = BenchHost(name, workspace)
         if not host.inventory.exists():
             raise HarnessError(f"there is no {host.inventory}: add a host with `molecule/testbed/bed host add {name}`")
         yield host
         return
     bed("host", "add", NAME)
     try:
-        yield BenchHost(NAME, logs)
+        yield BenchHost(NAME, workspace)
     finally:
         bed("host", "remove", NAME)

@@ -7,6 +7,7 @@ import dataclasses
 import json
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -62,8 +63,8 @@ def measure(chosen: argparse.Namespace, host: bench_host.BenchHost) -> list[Samp
     """Give every contestant its turns, in an order that changes with each repetition."""
     by_name = {contestant.name: contestant for contestant in CONTESTANTS}
     host.prepare()
-    # Prepared by our own playbook, so ours is what serves: everybody begins with nobody else there.
-    host.run(by_name["ours"].end, "first-end")
+    # Our own playbook has brought it up: everybody begins with nobody else there.
+    host.run(by_name["in-place"].end, "first-end")
     samples = []
     for repetition in range(chosen.repetitions):
         for name in interleaved(chosen.contestant, repetition):
@@ -78,20 +79,22 @@ def measure(chosen: argparse.Namespace, host: bench_host.BenchHost) -> list[Samp
             )
     if chosen.host:
         # A host that stays is left with the system serving through its own nginx configuration.
-        host.run(by_name["ours"].begin, "last-begin", {"version": OLD})
+        host.run(by_name["in-place"].begin, "last-begin", {"version": OLD})
     return samples
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure and print the page; 1 when nothing can be said."""
     chosen = arguments(argv)
+    # Otherwise a terminated run would leave its host in the bed.
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     if WORKSPACE.exists():
         shutil.rmtree(WORKSPACE)
     logs = WORKSPACE / "logs"
     logs.mkdir(parents=True)
     facts = conditions()
     try:
-        with bench_host.added(chosen.host, logs) as host:
+        with bench_host.added(chosen.host, WORKSPACE) as host:
             samples = measure(chosen, host)
     except HarnessError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 OLD, NEW = "1.0.0", "1.1.0"
@@ -12,7 +12,10 @@ RIVALS = "/opt/release-bench"
 
 @dataclass(frozen=True)
 class Command:
-    """An argv with ``{version}`` and ``{inventory}`` to be filled in, run here or on the host as root."""
+    """An argv to be filled in (``{version}``, ``{inventory}``, ``{blue_green}``), run here or on the host as root.
+
+    ``{inventory}`` is the bed's for the host, ``{blue_green}`` what blue_green.py wrote.
+    """
 
     argv: tuple[str, ...]
     on_host: bool
@@ -33,9 +36,9 @@ class Contestant:
     end: Command
 
 
-def playbook(name: str, *arguments: str) -> Command:
+def playbook(name: str, *arguments: str, overlays: Sequence[str] = ()) -> Command:
     """One of this repository's playbooks, as an operator runs it."""
-    inventories = ("-i", "inventories/petcare", "-i", "{inventory}")
+    inventories = [part for path in ("inventories/petcare", *overlays, "{inventory}") for part in ("-i", path)]
     return Command((".venv/bin/ansible-playbook", *inventories, f"playbooks/{name}.yml", *arguments), on_host=False)
 
 
@@ -45,10 +48,19 @@ def script(name: str, *arguments: str) -> Command:
 
 VERSION = ("-e", "petcare_version={version}")
 
+BLUE_GREEN = ("{blue_green}",)
+
 CONTESTANTS = (
     Contestant(
-        name="ours",
-        title="`playbooks/deploy.yml`",
+        name="blue-green",
+        title="`deploy.yml`, blue and green",
+        begin=playbook("deploy", *VERSION, overlays=BLUE_GREEN),
+        upgrade=playbook("deploy", *VERSION, overlays=BLUE_GREEN),
+        end=playbook("stop", overlays=BLUE_GREEN),
+    ),
+    Contestant(
+        name="in-place",
+        title="`deploy.yml`, in place",
         begin=playbook("deploy", *VERSION),
         upgrade=playbook("deploy", *VERSION),
         end=playbook("stop"),

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from benchmarks.converge.bench_host import HarnessError
-from benchmarks.release import report
+from benchmarks.release import blue_green, report
 from benchmarks.release.bench_host import RIVAL_NAMES, rivals_archive
 from benchmarks.release.contestants import CONTESTANTS, NEW, OLD
 from benchmarks.release.measurement import Sample, account
@@ -56,7 +56,7 @@ UPGRADED = (
 
 
 def test_a_release_is_timed_from_the_start_of_its_command() -> None:
-    sample = account("ours", judge(seen(*UPGRADED)), UPGRADE_STARTED, 20.0)
+    sample = account("in-place", judge(seen(*UPGRADED)), UPGRADE_STARTED, 20.0)
     assert (sample.first_new, sample.all_new, sample.command) == (7.0, 12.0, 20.0)
     assert (sample.sent, sample.failed, sample.failed_by_kind) == (5, 1, {"keep-alive": 1})
 
@@ -69,12 +69,12 @@ def test_a_release_is_timed_from_the_start_of_its_command() -> None:
     ],
 )
 def test_versions_side_by_side_are_timed(switch: tuple[Request, ...], both: float) -> None:
-    assert account("ours", judge(seen(*switch)), UPGRADE_STARTED, 20.0).both == both
+    assert account("in-place", judge(seen(*switch)), UPGRADE_STARTED, 20.0).both == both
 
 
 def test_acknowledged_writes_that_are_gone_are_counted() -> None:
     run = seen(*UPGRADED, writes=Writes(acknowledged=3, stored=1, missing=("x-1", "x-2")))
-    assert account("ours", judge(run), UPGRADE_STARTED, 20.0).lost_writes == 2
+    assert account("in-place", judge(run), UPGRADE_STARTED, 20.0).lost_writes == 2
 
 
 @pytest.mark.parametrize(
@@ -84,12 +84,14 @@ def test_acknowledged_writes_that_are_gone_are_counted() -> None:
 )
 def test_an_upgrade_that_did_not_happen_is_not_measured(requests: tuple[Request, ...]) -> None:
     with pytest.raises(HarnessError, match="not every service went from"):
-        account("ours", judge(seen(*requests)), UPGRADE_STARTED, 20.0)
+        account("in-place", judge(seen(*requests)), UPGRADE_STARTED, 20.0)
 
 
 def test_command_lines_are_filled_in() -> None:
-    ours, compose = CONTESTANTS[:2]
-    values = {"inventory": ".testbed/inventory-x", "version": NEW}
+    by_name = {contestant.name: contestant for contestant in CONTESTANTS}
+    ours, coloured, compose = by_name["in-place"], by_name["blue-green"], by_name["compose"]
+    values = {"inventory": ".testbed/inventory-x", "blue_green": "colours", "version": NEW}
+    assert "inventories/petcare -i colours -i .testbed/inventory-x" in " ".join(coloured.upgrade.filled_in(values))
     assert ours.upgrade.filled_in(values)[1:] == [
         *("-i", "inventories/petcare", "-i", ".testbed/inventory-x"),
         *("playbooks/deploy.yml", "-e", f"petcare_version={NEW}"),
@@ -97,6 +99,20 @@ def test_command_lines_are_filled_in() -> None:
     assert compose.upgrade.filled_in(values) == ["bash", "/opt/release-bench/upgrade-compose.sh", NEW]
     assert compose.upgrade.on_host
     assert not ours.upgrade.on_host
+
+
+def test_blue_and_green_change_how_a_stack_is_released_and_nothing_else() -> None:
+    declared = {"petcare_version": "1.0.0", "stack_definitions": [{"name": "petcare", "port_base": 21000}]}
+    assert blue_green.overlay(declared) == {
+        "stack_definitions": [
+            {
+                "name": "petcare",
+                "port_base": 21000,
+                "rollout": {"strategy": "blue_green"},
+                "overlapping": ["backend"],
+            }
+        ]
+    }
 
 
 def test_the_host_gets_what_the_commands_name_and_the_systems_own_compose_file() -> None:

@@ -34,8 +34,8 @@ class Job:
 
 
 @pytest.fixture(scope="session")
-def job(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Job]]:
-    """Return what launches a job template, once `site` has run: a job finds a host as the one before left it."""
+def launcher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Job]]:
+    """Return what launches a job template."""
     if not (INVENTORIES[1] / "hosts.yml").exists():
         pytest.fail(
             f"{INVENTORIES[1]}/hosts.yml is not there: start the test bed with `make bed`, or name its inventory"
@@ -61,9 +61,21 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Job]
         patch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
         for name in [name for name in os.environ if name.startswith("ANSIBLE_")] + ["TERM"]:
             patch.delenv(name, raising=False)
-        site = launch("site")
-        assert site.status == "successful", site.output
         yield launch
+
+
+@pytest.fixture(scope="session")
+def converged(launcher: Callable[..., Job]) -> Job:
+    """The job that made the bare host what its inventory says."""
+    site = launcher("site")
+    assert site.status == "successful", site.output
+    return site
+
+
+@pytest.fixture(scope="session")
+def job(launcher: Callable[..., Job], converged: Job) -> Callable[..., Job]:
+    """Return what launches a job template, once `site` has run: a job finds a host as the one before left it."""
+    return launcher
 
 
 @pytest.fixture

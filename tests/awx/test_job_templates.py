@@ -10,10 +10,14 @@ import pytest
 pytestmark = pytest.mark.bed
 
 
-def test_site_in_check_mode_predicts_and_shows_progress_without_a_terminal(job: Callable[..., Any]) -> None:
+def test_site_shows_progress_without_a_terminal(converged: Any) -> None:
+    # Installing the packages of a bare host takes longer than the second between two signs of life.
+    assert "still running: " in converged.output
+
+
+def test_site_in_check_mode_predicts_without_a_terminal(job: Callable[..., Any]) -> None:
     ran = job("site", arguments="--check --diff")
     assert ran.status == "successful", ran.output
-    assert "still running: " in ran.output
     assert "check app (http https://app.petcare.com/)" in ran.output
 
 

@@ -6,23 +6,13 @@ people or jobs can test side by side, each on its own host. Tests that use it ca
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.integration.bed_host import ROOT, BedHost
-
-
-@pytest.fixture(scope="session")
-def bed_inventory() -> Path:
-    """The bed's overlay inventory: the second ``-i`` after ``inventories/petcare``."""
-    inventory = ROOT / os.environ.get("COMPOSEOPS_BED_INVENTORY", ".testbed/inventory")
-    if not (inventory / "hosts.yml").exists():
-        pytest.fail(f"{inventory}/hosts.yml is not there: start the test bed with `make bed`, or name its inventory")
-    return inventory
+from tests.integration.bed_host import BedHost
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ from benchmarks.converge.workspace import Login, Workspace
 WORKSPACE = ROOT / ".cache/benchmarks/converge"
 RESULTS = Path(__file__).parent / "RESULTS.md"
 LOOPBACK = "loopback"
-FULL_REPETITIONS = 5
+FULL_REPETITIONS = 3
 SCOPES = {"files": Scope.FILES_AND_PACKAGES, "whole": Scope.WHOLE_HOST}
 
 
@@ -39,7 +39,7 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
         "Everything on a host of its own in the test bed, which it adds and removes. See benchmarks/README.md.",
     )
     names = [contestant.name for contestant in CONTESTANTS]
-    parser.add_argument("--repetitions", type=int, default=FULL_REPETITIONS, metavar="N", help="default: 5")
+    parser.add_argument("--repetitions", type=int, default=FULL_REPETITIONS, metavar="N", help="default: 3")
     parser.add_argument("--contestant", action="append", choices=names, help="only this one; may be repeated")
     parser.add_argument("--scope", action="append", choices=[*SCOPES, "system"], help="only this; may be repeated")
     parser.add_argument(

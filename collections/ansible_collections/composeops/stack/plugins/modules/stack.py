@@ -114,14 +114,63 @@ options:
         default: 5
       drain:
         description:
-          - Seconds that requests and WebSockets of the one before have to end by themselves. After that its containers
-            get their stop signal, and the C(stop_grace_period) of the compose file.
+          - Seconds that requests of the one before have to end by themselves. After that its containers get their stop
+            signal, and the C(stop_grace_period) of the compose file.
         type: float
         default: 30
+      websockets:
+        description:
+          - Seconds that what is still open after O(rollout.drain), which is WebSockets, may stay. V(0) does not wait
+            for them. The application closes what is left when it gets its stop signal, with 1012 (service restart)
+            if it is written well.
+        type: float
+        default: 0
+      warm:
+        description:
+          - Whether the routed services of the release before keep running until the next release, reached by nobody, so
+            that going back is one switch. It costs their memory.
+        type: bool
+        default: false
       keep:
         description: How many releases are kept to go back to.
         type: int
         default: 5
+      canary:
+        description:
+          - How a release is tried on a part of the requests before it gets all of them. One that does worse than the
+            one before gets none any more, and the deployment fails.
+        type: dict
+        suboptions:
+          steps:
+            description: Percent of the requests that it gets, in rising steps from 1 to 99. Empty is no canary.
+            type: list
+            elements: int
+            default: []
+          hold:
+            description: Seconds that each step is held, at least.
+            type: float
+            default: 60
+          requests:
+            description:
+              - Requests that it must have answered before a step is judged. A step is held up to five times
+                O(rollout.canary.hold) for them; when there are too few even then, the deployment fails.
+            type: int
+            default: 20
+          errors:
+            description: Percentage points that its share of failed requests may be above that of the release before.
+            type: float
+            default: 1
+          latency:
+            description: How many times as long as before its answers may take, at the 95th percentile.
+            type: float
+            default: 1.5
+          sticky:
+            description:
+              - Whether a client stays with the release that it met first, V(address) by its address or V(cookie) by a
+                cookie that is set while a canary runs. V(none) decides with every request.
+            type: str
+            choices: [none, address, cookie]
+            default: none
   migration:
     description: A command that is run once from the new image before a release starts, such as a change of the schema.
     type: dict
@@ -139,6 +188,11 @@ options:
         description: Seconds it may take.
         type: float
         default: 600
+      backup:
+        description: Backup sources (their names) that are backed up before the command runs.
+        type: list
+        elements: str
+        default: []
   published:
     description: Ports to publish deliberately, beside the routed ones.
     type: list
@@ -413,6 +467,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.release.deploymen
 )
 from ansible_collections.composeops.stack.plugins.module_utils.release.diff import differences
 from ansible_collections.composeops.stack.plugins.module_utils.release.model import (
+    CanaryPolicy,
     HealthPolicy,
     Migration,
     Published,
@@ -453,7 +508,21 @@ ARGUMENT_SPEC: dict[str, Any] = {
             "strategy": {"type": "str", "choices": ["in_place", "blue_green"], "default": "in_place"},
             "watch": {"type": "float", "default": 5},
             "drain": {"type": "float", "default": 30},
+            "websockets": {"type": "float", "default": 0},
+            "warm": {"type": "bool", "default": False},
             "keep": {"type": "int", "default": 5},
+            "canary": {
+                "type": "dict",
+                "apply_defaults": True,
+                "options": {
+                    "steps": {"type": "list", "elements": "int", "default": []},
+                    "hold": {"type": "float", "default": 60},
+                    "requests": {"type": "int", "default": 20},
+                    "errors": {"type": "float", "default": 1},
+                    "latency": {"type": "float", "default": 1.5},
+                    "sticky": {"type": "str", "choices": ["none", "address", "cookie"], "default": "none"},
+                },
+            },
         },
     },
     "migration": {
@@ -462,6 +531,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
             "service": {"type": "str", "required": True},
             "command": {"type": "list", "elements": "str", "required": True},
             "timeout": {"type": "float", "default": 600},
+            "backup": {"type": "list", "elements": "str", "default": []},
         },
     },
     "published": {
@@ -535,7 +605,7 @@ def request_from(params: Mapping[str, Any]) -> StackRequest:
         secrets=tuple(params["secrets"]),
         routed=tuple(Routed(**entry) for entry in params["routed"]),
         overlapping=tuple(params["overlapping"]),
-        rollout=RolloutPolicy(**params["rollout"]),
+        rollout=rollout_from(params["rollout"]),
         migration=migration_from(params["migration"]),
         published=tuple(Published(**entry) for entry in params["published"]),
         port_base=params["port_base"],
@@ -545,9 +615,17 @@ def request_from(params: Mapping[str, Any]) -> StackRequest:
     )
 
 
+def rollout_from(entry: Mapping[str, Any]) -> RolloutPolicy:
+    """Return how a release takes over."""
+    canary = CanaryPolicy(**{**entry["canary"], "steps": tuple(entry["canary"]["steps"])})
+    return RolloutPolicy(**{**entry, "canary": canary})
+
+
 def migration_from(entry: Mapping[str, Any] | None) -> Migration | None:
     """Return the migration that is asked for."""
-    return Migration(entry["service"], tuple(entry["command"]), entry["timeout"]) if entry else None
+    if not entry:
+        return None
+    return Migration(**{**entry, "command": tuple(entry["command"]), "backup": tuple(entry["backup"])})
 
 
 def _text(value: Any) -> str:

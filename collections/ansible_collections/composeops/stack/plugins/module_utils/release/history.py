@@ -20,6 +20,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.errors import Com
 from ansible_collections.composeops.stack.plugins.module_utils.io import files
 from ansible_collections.composeops.stack.plugins.module_utils.release import state
 from ansible_collections.composeops.stack.plugins.module_utils.release.model import (
+    CanaryPolicy,
     HealthPolicy,
     Migration,
     Published,
@@ -210,10 +211,23 @@ def from_document(content: Mapping[str, Any]) -> StackRequest:
             "routed": tuple(Routed(**entry) for entry in content["routed"]),
             "published": tuple(Published(**entry) for entry in content["published"]),
             "overlapping": tuple(content["overlapping"]),
-            "rollout": RolloutPolicy(**content["rollout"]),
-            "migration": Migration(**{**migration, "command": tuple(migration["command"])}) if migration else None,
+            "rollout": _rollout(content["rollout"]),
+            "migration": _migration(migration) if migration else None,
             "health": HealthPolicy(**content["health"]),
         }
+    )
+
+
+def _rollout(content: Mapping[str, Any]) -> RolloutPolicy:
+    canary = content.get("canary", {})
+    return RolloutPolicy(
+        **{**content, "canary": CanaryPolicy(**{**canary, "steps": tuple(canary.get("steps", ()))})},
+    )
+
+
+def _migration(content: Mapping[str, Any]) -> Migration:
+    return Migration(
+        **{**content, "command": tuple(content["command"]), "backup": tuple(content.get("backup", ()))},
     )
 
 

@@ -154,6 +154,10 @@ class BedHost:
         assert result.ok or not check, f"{script!r} failed on {self.name}: {result}"
         return result
 
+    def output(self, command: str | Sequence[str]) -> str:
+        """Return what a command prints on the host; a failure raises."""
+        return self.run(command, check=True).stdout.strip()
+
     def read(self, path: str) -> str:
         """Return the content of a file on the host; a missing file raises."""
         return self.run(["cat", path], check=True).stdout

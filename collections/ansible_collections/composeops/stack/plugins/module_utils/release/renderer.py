@@ -114,10 +114,10 @@ class Renderer:
         return container.project.removeprefix(self._request.name).removeprefix("-")
 
     def _of_other_stacks(self) -> set[int]:
-        """Return the ports of other stacks, which are theirs also while these are stopped."""
+        """Return the ports of other stacks, which are theirs also while these are stopped, and the room they grow in."""
         paths = glob.glob(state.path("*", self._root))
         names = {os.path.basename(os.path.dirname(path)) for path in paths} - {self._request.name}
-        return {endpoint.host_port for name in names for endpoint in state.endpoints(name, root=self._root)}
+        return {port for name in names for port in ports.rooms(state.endpoints(name, root=self._root))}
 
     def _environment_file(self, rendering: Rendering) -> str:
         secrets = {name: self._secrets.get(name, "") for name in rendering.secrets}

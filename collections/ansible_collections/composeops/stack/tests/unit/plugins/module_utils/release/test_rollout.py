@@ -169,7 +169,7 @@ def test_rfx_05_an_upgrade_takes_over_from_the_other_colour(host: Host) -> None:
 def test_ten_releases_in_a_row_use_the_same_ports_and_keep_what_is_asked(host: Host) -> None:
     for number in range(10):
         host.deploy(str(number % 2 + 1))
-        assert {endpoint.host_port for endpoint in host.record.endpoints} == {21000, 21001}
+        assert {endpoint.host_port for endpoint in host.record.endpoints} == {21000, 21010}
     assert host.history() == {10: "active", 9: "superseded", 8: "superseded"}
 
 

@@ -1,0 +1,28 @@
+# Copyright: ComposeOps contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""How long each step of a run takes."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from ansible_collections.composeops.stack.plugins.module_utils.release import fault
+from ansible_collections.composeops.stack.plugins.module_utils.release.clock import Clock
+from ansible_collections.composeops.stack.plugins.module_utils.release.colour_plan import StepName
+
+
+class Timeline:
+    """The steps that a run has taken."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.seconds: dict[str, float] = {}
+
+    @contextlib.contextmanager
+    def step(self, name: StepName) -> Iterator[None]:
+        """Note how long a step takes; a test may have the run die after it."""
+        began = self._clock.elapsed()
+        yield
+        self.seconds[name] = round(self._clock.elapsed() - began, 2)
+        fault.after(name)

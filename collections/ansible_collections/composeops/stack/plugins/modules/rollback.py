@@ -27,6 +27,14 @@ options:
       - V(0) is the newest good one before the active one.
     type: int
     default: 0
+  lock_wait:
+    description: Seconds that another run may take to end. V(0) does not wait, and says who holds the stack.
+    type: float
+    default: 0
+  operator:
+    description: Who does this, for the lock and the audit log of the host. Empty is the user of the connection.
+    type: str
+    default: ""
 attributes:
   check_mode:
     description: Can run in check mode and return changed status prediction without modifying the target.
@@ -76,32 +84,32 @@ summary:
   elements: dict
 """
 
-import contextlib
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError, InvalidInput
-from ansible_collections.composeops.stack.plugins.module_utils.io import files
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import CommandRunner
 from ansible_collections.composeops.stack.plugins.module_utils.release import history, report, state
 from ansible_collections.composeops.stack.plugins.module_utils.release.deployment import (
-    LOCKS,
     Deployment,
     require_secrets,
 )
 from ansible_collections.composeops.stack.plugins.module_utils.release.diff import differences
 from ansible_collections.composeops.stack.plugins.module_utils.release.images import Images
+from ansible_collections.composeops.stack.plugins.module_utils.release.run import PLACES, StackRun, stack_run
 from ansible_collections.composeops.stack.plugins.module_utils.secrets import store
 
 ARGUMENT_SPEC: dict[str, Any] = {
     "name": {"type": "str", "required": True},
     "release": {"type": "int", "default": 0},
+    "lock_wait": {"type": "float", "default": 0},
+    "operator": {"type": "str", "default": ""},
 }
 
 
-def go_back(stack: str, wanted: int, *, check: bool) -> dict[str, Any]:
+def go_back(stack: str, wanted: int, work: StackRun, *, check: bool) -> dict[str, Any]:
     runner = CommandRunner()
     record = state.read_state(stack)
     if record is None:
@@ -118,6 +126,9 @@ def go_back(stack: str, wanted: int, *, check: bool) -> dict[str, Any]:
     plan = deployment.plan(observed, target)
     number = record.release
     if not check:
+        if plan.changes:
+            work.begin()
+        work.reason = f"went back to release {chosen.number}"
         outcome = deployment.apply(observed, target, plan)
         plan, number = outcome.plan, outcome.release
     return {
@@ -134,9 +145,10 @@ def go_back(stack: str, wanted: int, *, check: bool) -> dict[str, Any]:
 def run(params: Mapping[str, Any], *, check: bool) -> dict[str, Any]:
     stack = params["name"]
     store.path(stack)
-    purpose = f"a run that takes stack {stack} back to an earlier release"
-    with contextlib.nullcontext() if check else files.exclusive(f"{LOCKS}/stack-{stack}.lock", purpose):
-        return go_back(stack, params["release"], check=check)
+    options = {"operator": params["operator"], "wait": params["lock_wait"], "places": PLACES}
+    with stack_run(stack, "rollback", check=check, **options) as work:
+        result = go_back(stack, params["release"], work, check=check)
+    return {**result, "warnings": work.notes} if work.notes else result
 
 
 def main() -> None:

@@ -248,6 +248,16 @@ options:
     description: So many of the last lines of a failing service are in the error.
     type: int
     default: 40
+  lock_wait:
+    description:
+      - Seconds that another run may take to end, such as a deployment by somebody else. V(0) does not wait, and says
+        who holds the stack.
+    type: float
+    default: 0
+  operator:
+    description: Who does this, for the lock and the audit log of the host. Empty is the user of the connection.
+    type: str
+    default: ""
   services:
     description: With O(state=stopped) or O(state=restarted), only these services.
     type: list
@@ -295,6 +305,8 @@ attributes:
     support: full
 notes:
   - Needs Docker Engine and the compose plugin on the host. In check mode a host without them gets a prediction.
+  - A run has the stack for itself. While an operator holds it (M(composeops.stack.stack_lock)), every state is refused.
+  - What changed something, or tried to, is in C(/var/log/composeops/audit.jsonl) of the host.
 author:
   - ComposeOps (@composeops)
 """
@@ -448,19 +460,17 @@ summary:
 """
 
 import base64
-import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError, InvalidInput
-from ansible_collections.composeops.stack.plugins.module_utils.io import files
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import CommandRunner
 from ansible_collections.composeops.stack.plugins.module_utils.release import colours, report
+from ansible_collections.composeops.stack.plugins.module_utils.release.audit import Operation
 from ansible_collections.composeops.stack.plugins.module_utils.release.containers import Container, by_service
 from ansible_collections.composeops.stack.plugins.module_utils.release.deployment import (
-    LOCKS,
     Deployment,
     DeploymentFailed,
     require_secrets,
@@ -477,6 +487,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.release.model imp
     StackRequest,
 )
 from ansible_collections.composeops.stack.plugins.module_utils.release.operations import Operations, Result
+from ansible_collections.composeops.stack.plugins.module_utils.release.run import PLACES, StackRun, stack_run
 from ansible_collections.composeops.stack.plugins.module_utils.secrets import store
 
 ARGUMENT_SPEC: dict[str, Any] = {
@@ -558,6 +569,8 @@ ARGUMENT_SPEC: dict[str, Any] = {
     },
     "pull": {"type": "str", "choices": ["missing", "always"], "default": "missing"},
     "log_lines": {"type": "int", "default": 40},
+    "lock_wait": {"type": "float", "default": 0},
+    "operator": {"type": "str", "default": ""},
     "services": {"type": "list", "elements": "str", "default": []},
     # No secret, but pages of text that nobody wants in the host's journal at every run.
     "compose": {"type": "str", "no_log": True},
@@ -635,7 +648,7 @@ def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def present(params: Mapping[str, Any], *, check: bool) -> dict[str, Any]:
+def present(params: Mapping[str, Any], work: StackRun, *, check: bool) -> dict[str, Any]:
     deployment = Deployment(request_from(params), CommandRunner())
     if not check:
         require_secrets(deployment)
@@ -650,6 +663,8 @@ def present(params: Mapping[str, Any], *, check: bool) -> dict[str, Any]:
     digests = record.images if record else {}
     number, seconds = record.release if record else 0, {}
     if not check:
+        if plan.changes:
+            work.begin()
         outcome = deployment.apply(observed, target, plan)
         plan, containers, digests = outcome.plan, outcome.containers, outcome.digests
         number, seconds = outcome.release, dict(outcome.seconds)
@@ -707,23 +722,45 @@ def other_result(stack: str, result: Result) -> dict[str, Any]:
     }
 
 
+OPERATIONS: dict[str, Operation] = {
+    "present": "deploy",
+    "stopped": "stop",
+    "restarted": "restart",
+    "absent": "remove",
+}
+"""What the states are called where it is told who does what."""
+
+
 def run(params: Mapping[str, Any], *, check: bool) -> dict[str, Any]:
-    stack = params["name"]
+    stack, wanted = params["name"], params["state"]
     store.path(stack)
-    # Check mode changes nothing, so it needs to keep nobody out, and leaves no lock file behind.
-    purpose = f"a run that makes stack {stack} {params['state']}"
-    with contextlib.nullcontext() if check else files.exclusive(f"{LOCKS}/stack-{stack}.lock", purpose):
-        if params["state"] == "present":
-            return present(params, check=check)
-        operations = Operations(stack, CommandRunner())
-        if params["state"] == "stopped":
-            return other_result(stack, operations.stop(params["services"], check=check))
-        if params["state"] == "restarted":
-            health = HealthPolicy(**params["health"])
-            result = operations.restart(params["services"], health, params["log_lines"], check=check)
-            return other_result(stack, result)
-        result = operations.remove(check=check)
-        return {**other_result(stack, result), "kept_volumes": list(result.volumes)}
+    options = {"operator": params["operator"], "wait": params["lock_wait"], "places": PLACES}
+    with stack_run(stack, OPERATIONS[wanted], check=check, **options) as work:
+        result = (present if wanted == "present" else other)(params, work, check=check)
+    return {**result, "warnings": work.notes} if work.notes else result
+
+
+def other(params: Mapping[str, Any], work: StackRun, *, check: bool) -> dict[str, Any]:
+    """Bring about any state but present."""
+    planned = change(params, check=True)
+    if check or not planned.changed:
+        result = planned
+    else:
+        work.begin()
+        result = change(params, check=False)
+    said = other_result(params["name"], result)
+    return {**said, "kept_volumes": list(result.volumes)} if params["state"] == "absent" else said
+
+
+def change(params: Mapping[str, Any], *, check: bool) -> Result:
+    """Stop, restart or remove the stack, or say what that would do."""
+    operations = Operations(params["name"], CommandRunner())
+    if params["state"] == "stopped":
+        return operations.stop(params["services"], check=check)
+    if params["state"] == "restarted":
+        health = HealthPolicy(**params["health"])
+        return operations.restart(params["services"], health, params["log_lines"], check=check)
+    return operations.remove(check=check)
 
 
 def main() -> None:

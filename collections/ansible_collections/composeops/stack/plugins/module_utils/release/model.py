@@ -15,7 +15,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.errors import Inv
 Condition = Literal["service_started", "service_healthy", "service_completed_successfully"]
 
 RESERVED = frozenset(
-    {"compose.json", "environment", "state.json", "previous", "previous.partial", "colours", "releases"}
+    {"compose.json", "environment", "state.json", "previous", "previous.partial", "colours", "releases", "hold.json"}
 )
 """Names in a stack's directory that its own files may not take."""
 

@@ -220,8 +220,8 @@ def test_a_run_that_failed_is_in_the_audit_log_with_its_reason(engine: FakeEngin
     with pytest.raises(ComposeOpsError):
         stack.run(parameters(compose=COMPOSE, secrets=["DB_PASSWORD"], operator="ada"), check=False)
     stack.run(parameters(compose=COMPOSE, operator="ada"), check=False)
-    engine.health["web"] = "unhealthy"
-    engine.images["web:2"] = "sha256:web2"
+    engine.registry["web:2"] = "sha256:web2"
+    engine.never_healthy.add("web:2")
     with pytest.raises(deployment.DeploymentFailed):
         stack.run(parameters(compose=COMPOSE.replace("web:1", "web:2"), operator="ada"), check=False)
     assert [found[2:] for found in audited(tmp_path)] == [(0, 0, "refused"), (0, 1, "ok"), (1, 2, "failed")]
@@ -232,7 +232,7 @@ def test_a_stack_that_is_held_by_hand_is_left_alone(engine: FakeEngine, tmp_path
     change = Holding("shop", "ada", via="console", places=places(tmp_path)).hold("incident 42", "2h", check=False)
     calls = len(engine.calls)
     for state_ in ("present", "stopped", "restarted", "absent"):
-        with pytest.raises(ComposeOpsError, match="held by ada since .* until .*: incident 42"):
+        with pytest.raises(ComposeOpsError, match=r"held by ada since .* until .*: incident 42"):
             stack.run(parameters(compose=COMPOSE, state=state_), check=False)
     assert len(engine.calls) == calls
     checked = stack.run(parameters(state="stopped"), check=True)

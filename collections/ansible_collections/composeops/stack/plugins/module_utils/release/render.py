@@ -23,11 +23,18 @@ from ansible_collections.composeops.stack.plugins.module_utils.release import co
 from ansible_collections.composeops.stack.plugins.module_utils.release.coloured import Volume, port, port_binding
 from ansible_collections.composeops.stack.plugins.module_utils.release.colours import BLUE, COLOURS
 from ansible_collections.composeops.stack.plugins.module_utils.release.containers import REVISION_LABEL
+from ansible_collections.composeops.stack.plugins.module_utils.release.definitions import (
+    attached,
+    files_below,
+    is_relative,
+    mounts,
+    relative_mounts,
+    replicas_of,
+)
 from ansible_collections.composeops.stack.plugins.module_utils.release.model import (
     SECRET_MARK,
     Published,
     Service,
-    StackFile,
     StackRequest,
 )
 from ansible_collections.composeops.stack.plugins.module_utils.release.passwords import default_password, spelled_out
@@ -82,7 +89,7 @@ def marks(secrets: Iterable[str]) -> dict[str, str]:
 
 def replicas(canonical: Mapping[str, Any]) -> dict[str, int]:
     """Return how many containers each service of a canonical compose file has."""
-    return {name: _replicas(definition) for name, definition in canonical.get("services", {}).items()}
+    return {name: replicas_of(definition) for name, definition in canonical.get("services", {}).items()}
 
 
 def render(
@@ -256,8 +263,8 @@ def _first_of_each_colour(endpoints: Sequence[Endpoint]) -> list[Endpoint]:
 
 def _check_mounts(request: StackRequest, name: str, definition: Mapping[str, Any]) -> list[str]:
     notes = []
-    for source in _relative_mounts(definition):
-        if list(_files_below(request.files, source)):
+    for source in relative_mounts(definition):
+        if list(files_below(request.files, source)):
             continue
         if "." in posixpath.basename(source):
             raise InvalidInput(
@@ -280,7 +287,7 @@ def _check_sources(request: StackRequest, compose: Mapping[str, Any]) -> None:
                     f"List {variable} under the stack's secrets, or under environment when anyone may read it.",
                 )
             path = definition.get("file")
-            if path and _is_relative(path) and not list(_files_below(request.files, posixpath.normpath(path))):
+            if path and is_relative(path) and not list(files_below(request.files, posixpath.normpath(path))):
                 raise InvalidInput(
                     f"{request.source}: {kind}.{name} is the file {path}, which is not among the files of the stack.",
                     "Put it into files_directory.",
@@ -334,39 +341,10 @@ def _unused(request: StackRequest, canonical: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _is_relative(path: str) -> bool:
-    return not path.startswith(("/", "~"))
-
-
-def _relative_mounts(definition: Mapping[str, Any]) -> list[str]:
-    """Return what a service mounts from beside the compose file."""
-    return [
-        posixpath.normpath(volume["source"])
-        for volume in definition.get("volumes") or []
-        if volume.get("type") == "bind" and _is_relative(volume["source"])
-    ]
-
-
-def _files_below(files: Sequence[StackFile], path: str) -> Iterator[StackFile]:
-    for file in files:
-        if path in (".", file.path) or file.path.startswith(f"{path}/"):
-            yield file
-
-
-def _attached(compose: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
-    """Return the definitions of the secrets and configs that a service uses."""
-    service = compose["services"][name]
-    return [
-        dict((compose.get(kind) or {}).get(entry["source"], {}))
-        for kind in ("secrets", "configs")
-        for entry in service.get(kind) or []
-    ]
-
-
 def _secrets_of(request: StackRequest, compose: Mapping[str, Any], name: str) -> set[str]:
-    attached = _attached(compose, name)
-    variables = {str(source.get("environment")) for source in attached}
-    return _references(request, [compose["services"][name], attached]) | (variables & set(request.secrets))
+    sources = attached(compose, name)
+    variables = {str(source.get("environment")) for source in sources}
+    return _references(request, [compose["services"][name], sources]) | (variables & set(request.secrets))
 
 
 def _revision(request: StackRequest, compose: Mapping[str, Any], name: str, fingerprint: Callable[[str], str]) -> str:
@@ -379,32 +357,20 @@ def _revision(request: StackRequest, compose: Mapping[str, Any], name: str, fing
     deploy = {key: value for key, value in definition.pop("deploy", {}).items() if key != "replicas" and value}
     if deploy:
         definition["deploy"] = deploy
-    attached = _attached(compose, name)
-    variables = [source["environment"] for source in attached if source.get("environment")]
+    sources = attached(compose, name)
+    variables = [source["environment"] for source in sources if source.get("environment")]
     material = {
         "definition": definition,
-        "attached": attached,
+        "attached": sources,
         "files": {
             file.path: [hashlib.sha256(file.content).hexdigest(), file.executable]
-            for path in _mounts(compose, name)
-            for file in _files_below(request.files, path)
+            for path in mounts(compose, name)
+            for file in files_below(request.files, path)
         },
         "values": {variable: request.environment.get(variable) for variable in variables},
         "secrets": {secret: fingerprint(secret) for secret in _secrets_of(request, compose, name)},
     }
     return hashlib.sha256(json.dumps(material, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _replicas(definition: Mapping[str, Any]) -> int:
-    declared = (definition.get("deploy") or {}).get("replicas", definition.get("scale"))
-    return 1 if declared is None else int(declared)
-
-
-def _mounts(compose: Mapping[str, Any], name: str) -> list[str]:
-    """Return what a service mounts from beside the compose file, its secrets and configs included."""
-    sources = [source.get("file") or "/" for source in _attached(compose, name)]
-    beside = [posixpath.normpath(source) for source in sources if _is_relative(source)]
-    return [*_relative_mounts(compose["services"][name]), *beside]
 
 
 def _service(compose: Mapping[str, Any], name: str) -> Service:
@@ -416,7 +382,7 @@ def _service(compose: Mapping[str, Any], name: str) -> Service:
         name=_declared_name(compose, name),
         image=definition["image"],
         revision=(definition.get("labels") or {}).get(REVISION_LABEL, ""),
-        replicas=_replicas(definition),
+        replicas=replicas_of(definition),
         checked=bool(test) and not health.get("disable") and test[0] != "NONE",
         restarts=definition.get("restart") in ("always", "unless-stopped") or policy.get("condition") == "any",
         waits_for={
@@ -424,7 +390,7 @@ def _service(compose: Mapping[str, Any], name: str) -> Service:
             for other, dependency in (definition.get("depends_on") or {}).items()
             if dependency.get("required", True)
         },
-        mounts=tuple(_mounts(compose, name)),
+        mounts=tuple(mounts(compose, name)),
         shares_with=tuple(_shares_with(definition)),
     )
 

@@ -114,7 +114,7 @@ class Renderer:
         return container.project.removeprefix(self._request.name).removeprefix("-")
 
     def _of_other_stacks(self) -> set[int]:
-        """Return the ports of other stacks, which are theirs also while these are stopped, and the room they grow in."""
+        """Return the ports of other stacks and the room they grow in, which are theirs also while these are stopped."""
         paths = glob.glob(state.path("*", self._root))
         names = {os.path.basename(os.path.dirname(path)) for path in paths} - {self._request.name}
         return {port for name in names for port in ports.rooms(state.endpoints(name, root=self._root))}

@@ -24,10 +24,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.release.timeline 
 from ansible_collections.composeops.stack.plugins.module_utils.release.undo import Attempt, DeploymentFailed, Undo
 from ansible_collections.composeops.stack.plugins.module_utils.secrets import store
 
-__all__ = ["LOCKS", "Deployment", "DeploymentFailed", "Outcome", "require_secrets"]
-
-LOCKS = "/run/composeops"
-"""Where the locks of stacks are; whatever changes a stack holds its lock."""
+__all__ = ["Deployment", "DeploymentFailed", "Outcome", "require_secrets"]
 
 
 @dataclass(frozen=True)
@@ -60,7 +57,7 @@ class Deployment(Survey):
         super().__init__(request, runner, clock=clock, root=root, secrets=secrets, active=active)
         self._ledger = Ledger(self, repeats)
         self._undo = Undo(self)
-        self._timeline = Timeline(self.clock)
+        self._timeline = Timeline(request.name, self.clock)
 
     def apply(self, observed: Observation, target: Target, plan: DeploymentPlan) -> Outcome:
         """Take the steps of ``plan``; a failure puts the release before back and raises."""

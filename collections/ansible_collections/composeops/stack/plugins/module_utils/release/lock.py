@@ -3,7 +3,7 @@
 """The lock of a stack while a run works on it.
 
 The kernel's lock on a file is what counts: it ends with the run, however the run ends. Beside it lies a record of who
-holds it, what for, since when, and which step was taken last, for whoever meets the lock or asks.
+holds it, what for, since when, and which step it is at, for whoever meets the lock or asks.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ class Holder:
     started: int
     """When the process began, in the kernel's ticks: another process may get its number later."""
     step: str = ""
-    """The last step that it ended."""
+    """The step that it is at."""
     heartbeat: str = ""
-    """When that was."""
+    """Since when."""
 
     def __str__(self) -> str:
         said = f"{self.operator} ({self.operation} by {self.via} since {self.since}, process {self.process}"
-        step = f", step {self.step!r} ended at {self.heartbeat}" if self.step else ""
+        step = f", at step {self.step} since {self.heartbeat}" if self.step else ""
         return f"{said} on {self.host}{step})"
 
 
@@ -94,7 +94,7 @@ def taken(
 
 
 def note_step(stack: str, step: str, locks: str = LOCKS) -> None:
-    """Record that this process ended a step of its run, where it is what holds the lock."""
+    """Record that this process begins a step of its run, where it is what holds the lock."""
     holder = _read(stack, locks)
     if holder and holder.process == os.getpid():
         _write(_record(stack, locks), replace(holder, step=step, heartbeat=now()))

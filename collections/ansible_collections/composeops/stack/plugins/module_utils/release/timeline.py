@@ -7,21 +7,23 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from ansible_collections.composeops.stack.plugins.module_utils.release import fault
+from ansible_collections.composeops.stack.plugins.module_utils.release import fault, lock
 from ansible_collections.composeops.stack.plugins.module_utils.release.clock import Clock
 from ansible_collections.composeops.stack.plugins.module_utils.release.colour_plan import StepName
 
 
 class Timeline:
-    """The steps that a run has taken."""
+    """The steps that a run on ``stack`` has taken."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, stack: str, clock: Clock) -> None:
+        self._stack = stack
         self._clock = clock
         self.seconds: dict[str, float] = {}
 
     @contextlib.contextmanager
     def step(self, name: StepName) -> Iterator[None]:
         """Note how long a step takes; a test may have the run die after it."""
+        lock.note_step(self._stack, name)
         began = self._clock.elapsed()
         yield
         self.seconds[name] = round(self._clock.elapsed() - began, 2)

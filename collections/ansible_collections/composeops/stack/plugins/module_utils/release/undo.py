@@ -23,13 +23,23 @@ from ansible_collections.composeops.stack.plugins.module_utils.release.survey im
 class DeploymentFailed(ComposeOpsError):
     """A deployment that did not pass, after the release before was put back where there was one."""
 
-    def __init__(self, cause: ComposeOpsError, left: str, *, changed: bool, containers: Sequence[Container]) -> None:
+    def __init__(
+        self,
+        cause: ComposeOpsError,
+        left: str,
+        *,
+        changed: bool,
+        containers: Sequence[Container],
+        restored: bool = False,
+    ) -> None:
         remedy = " ".join(part for part in (cause.remedy, left, "Correct the cause and deploy again.") if part)
         super().__init__(cause.message, remedy)
         self.changed = changed
         """Whether anything on the host is not as it was, containers that were put back included."""
         self.containers = tuple(containers)
         """What was left."""
+        self.restored = restored
+        """Whether the release before serves, with nothing left to put back."""
 
     def __str__(self) -> str:
         # The message ends with the lines of a log; what to do is not one of them.
@@ -71,7 +81,19 @@ class Undo:
             reason = error.message.splitlines()[0]
             done = replace(attempt.release, status="failed", reason=reason, seconds=dict(seconds))
             self._survey.history.update(done)
-        return DeploymentFailed(error, left, changed=attempt.plan.changes, containers=self._survey.what_runs())
+        return DeploymentFailed(
+            error,
+            left,
+            changed=attempt.plan.changes,
+            containers=self._survey.what_runs(),
+            restored=self._restored(attempt.observed, attempt.target),
+        )
+
+    def _restored(self, observed: Observation, target: Target) -> bool:
+        """Whether another release than the one that failed is there as it was."""
+        if observed.record is None or target.recorded_in(observed.record):
+            return False
+        return self._survey.project.read_previous() is None
 
     def _abandon(self, colour: str, target: Target) -> str:
         """Remove a release that did not take over, or no longer serves."""

@@ -224,7 +224,7 @@ def test_a_run_that_failed_is_in_the_audit_log_with_its_reason(engine: FakeEngin
     engine.never_healthy.add("web:2")
     with pytest.raises(deployment.DeploymentFailed):
         stack.run(parameters(compose=COMPOSE.replace("web:1", "web:2"), operator="ada"), check=False)
-    assert [found[2:] for found in audited(tmp_path)] == [(0, 0, "refused"), (0, 1, "ok"), (1, 2, "failed")]
+    assert [found[2:] for found in audited(tmp_path)] == [(0, 0, "refused"), (0, 1, "ok"), (1, 2, "rolled back")]
 
 
 def test_a_stack_that_is_held_by_hand_is_left_alone(engine: FakeEngine, tmp_path: Path) -> None:

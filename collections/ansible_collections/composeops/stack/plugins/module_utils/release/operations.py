@@ -113,8 +113,10 @@ class Operations:
                     part.compose.stop(_keys(part, own) if services else [], lifecycle.TIMEOUT)
         return Result(tuple(said), tuple(self.containers()))
 
-    def restart(self, services: Sequence[str], health: HealthPolicy, log_lines: int, *, check: bool) -> Result:
-        """Restart the named services, or all, and wait until they are healthy."""
+    def restart(
+        self, services: Sequence[str], health: HealthPolicy, log_lines: int, *, check: bool, wait: bool = True
+    ) -> Result:
+        """Restart the named services, or all, and ``wait`` until they are healthy."""
         before = self.containers()
         lifecycle.require_deployed(self._stack, before)
         affected = lifecycle.chosen(self._stack, before, services)
@@ -134,7 +136,7 @@ class Operations:
         if record and record.stopped and not services:
             state.write_state(replace(record, stopped=False), self._root)
         containers: list[Container] = []
-        for part in parts:
+        for part in parts if wait else ():
             disk = part.project.read([])
             declared = render.services_of(json.loads(disk.compose)) if disk else ()
             conditions: dict[str, Wanted] = {container.service: "ready" for container in part.of(affected)}

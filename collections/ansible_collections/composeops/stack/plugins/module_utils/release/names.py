@@ -44,8 +44,9 @@ def mentions(definition: Mapping[str, Any], files: Mapping[str, str], names: Col
         if _is_host_in(text, names) or set(words) & set(names):
             yield f"in {variable}"
     health = (definition.get("healthcheck") or {}).get("test")
-    for key, words in (*((key, definition.get(key)) for key in ("command", "entrypoint")), ("health check", health)):
-        if _is_host_in(_as_text(words), names):
+    texts = {"command": definition.get("command"), "entrypoint": definition.get("entrypoint"), "health check": health}
+    for key, words_of in texts.items():
+        if _is_host_in(_as_text(words_of), names):
             yield f"in its {key}"
     for path, text in files.items():
         if _is_host_in(text, names):

@@ -48,7 +48,8 @@ class Renderer:
         """Return the stack as it is to run here, checked by compose, and the files it consists of."""
         request = self._request
         environment = {**request.environment, **render.marks(request.secrets)}
-        with tempfile.TemporaryDirectory(prefix="composeops-") as path:
+        with tempfile.TemporaryDirectory(prefix="composeops-") as parent:
+            path = os.path.join(parent, "stack")
             aside = ProjectDirectory(path)
             aside.write(ProjectFiles("{}", "", request.files))
             canonical = self._compose.canonical(request.compose, request.source, path, environment)

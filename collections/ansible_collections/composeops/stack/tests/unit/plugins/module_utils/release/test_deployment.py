@@ -425,7 +425,7 @@ def test_an_unhealthy_service_fails_a_run_that_changes_nothing(host: Host) -> No
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a variable that nobody defines": (
         {"environment": {}},
-        "compose.yaml uses VERSION, which the stack does not define",
+        "compose.yaml uses VERSION (line 1), which the stack does not define",
     ),
     "a file that is no compose file": (
         {"compose": "{"},

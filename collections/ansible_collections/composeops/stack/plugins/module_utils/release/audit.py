@@ -26,6 +26,7 @@ FILE_MODE = 0o600
 ROTATED = re.compile(r"\.(\d+)(\.gz)?\Z")
 
 Operation = Literal["deploy", "rollback", "stop", "restart", "remove", "hold", "resume", "restore"]
+Via = Literal["ansible", "console", "monitor"]
 Result = Literal["", "ok", "failed", "rolled back", "refused", "running", "interrupted"]
 """``refused`` changed nothing; ``rolled back`` failed, and what was there before serves. The last two are not written
 but concluded, from a beginning without an end."""
@@ -44,8 +45,7 @@ class Entry:
     stack: str
     operation: Operation
     operator: str
-    via: str
-    """``ansible`` or ``console``."""
+    via: Via
     from_release: int = 0
     """The release that was active before; 0 is none."""
     to_release: int = 0

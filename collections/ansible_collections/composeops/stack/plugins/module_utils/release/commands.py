@@ -1,6 +1,9 @@
 # Copyright: ComposeOps contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""``composeops status``, ``logs`` and ``releases``: how the stacks of this host are, without Ansible at hand."""
+"""``composeops status``, ``logs`` and ``releases``: how the stacks of this host are, without Ansible at hand.
+
+What an operator does about them, ``hold``, ``resume`` and ``audit``, is in ``lock_commands``.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,9 @@ from typing import Any
 
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import CommandRunner
-from ansible_collections.composeops.stack.plugins.module_utils.release import report, state
+from ansible_collections.composeops.stack.plugins.module_utils.release import hold, lock, lock_commands, report, state
 from ansible_collections.composeops.stack.plugins.module_utils.release.history import History
+from ansible_collections.composeops.stack.plugins.module_utils.release.holding import describe as describe_holding
 from ansible_collections.composeops.stack.plugins.module_utils.release.operations import Operations
 from ansible_collections.composeops.stack.plugins.module_utils.tables import table
 
@@ -37,6 +41,7 @@ def register(subparsers: Any) -> None:
     releases.add_argument("stack", nargs="*", help="only these stacks")
     releases.add_argument("--json", action="store_true", help="print them as JSON")
     releases.set_defaults(handler=run_releases)
+    lock_commands.register(subparsers)
 
 
 def run_status(arguments: argparse.Namespace) -> int:
@@ -47,6 +52,8 @@ def run_status(arguments: argparse.Namespace) -> int:
         if status.record is None and not status.services:
             raise ComposeOpsError(f"Stack {stack} was never deployed on this host.", f"There are: {_names()}.")
         print(f"{stack}: {describe(status.record)}")
+        for said in describe_holding(hold.in_force(stack), lock.current(stack)):
+            print(f"  {said}")
         summary = report.summary(stack, status.services)
         print("\n".join(f"  {line}" for line in table(summary["columns"], summary["rows"])))
         good = good and all(entry["ok"] for entry in status.services)

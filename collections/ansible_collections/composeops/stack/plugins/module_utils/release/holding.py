@@ -33,7 +33,7 @@ class Change:
 class Holding:
     """One stack, and the operator who holds or releases it."""
 
-    def __init__(self, stack: str, operator: str, *, via: str, places: Places = PLACES) -> None:
+    def __init__(self, stack: str, operator: str, *, via: audit.Via, places: Places = PLACES) -> None:
         self._stack = stack
         self._operator = operators.operator(operator)
         self._via = via

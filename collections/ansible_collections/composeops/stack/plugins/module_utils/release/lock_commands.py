@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -58,12 +57,11 @@ def run_resume(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def run_audit(arguments: argparse.Namespace, places: Places = PLACES) -> int:
+def run_audit(arguments: argparse.Namespace) -> int:
     """Print the newest runs."""
     if arguments.lines < 1:
         raise InvalidInput(f"--lines {arguments.lines} shows nothing.", "Give a number from 1 on.")
-    found = [entry for entry in audit.read(places.audit) if not arguments.stack or entry.stack in arguments.stack]
-    shown = audit.runs(found, _running(found, places))[-arguments.lines :]
+    shown = [run for run in _runs(PLACES) if not arguments.stack or run.stack in arguments.stack][-arguments.lines :]
     if arguments.json:
         print(json.dumps([_as_json(entry) for entry in shown], indent=2, ensure_ascii=False))
     else:
@@ -82,10 +80,14 @@ def _released(stack: str, change: Change) -> str:
     return f"Stack {stack} is released. It was held by {change.before}." if change.before else change.sentences[0]
 
 
-def _running(entries: Sequence[audit.Entry], places: Places) -> set[str]:
-    """Return which runs are still at work."""
-    holders = [lock.current(stack, places.locks) for stack in {entry.stack for entry in entries}]
-    return {holder.run for holder in holders if holder}
+def _runs(places: Places) -> list[audit.Entry]:
+    """Return every run of the log, and which of them are at work."""
+    known = list(audit.read(places.audit))
+    holders = [lock.current(stack, places.locks) for stack in {entry.stack for entry in known}]
+    # Read again: a run may have ended just before its lock was looked at, and was not killed.
+    names = {entry.run for entry in known}
+    entries = [entry for entry in audit.read(places.audit) if entry.run in names]
+    return audit.runs(entries, {holder.run for holder in holders if holder})
 
 
 def _as_json(entry: audit.Entry) -> dict[str, Any]:

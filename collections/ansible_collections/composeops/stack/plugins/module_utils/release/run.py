@@ -35,7 +35,9 @@ PLACES = Places()
 class StackRun:
     """A run that has the stack for itself."""
 
-    def __init__(self, stack: str, operation: audit.Operation, operator: str, *, via: str, places: Places) -> None:
+    def __init__(
+        self, stack: str, operation: audit.Operation, operator: str, *, via: audit.Via, places: Places
+    ) -> None:
         self.stack = stack
         self.operation = operation
         self.operator = operators.operator(operator)
@@ -120,7 +122,7 @@ def stack_run(
     operation: audit.Operation,
     *,
     operator: str = "",
-    via: str = "ansible",
+    via: audit.Via = "ansible",
     wait: float = 0,
     check: bool = False,
     places: Places = PLACES,

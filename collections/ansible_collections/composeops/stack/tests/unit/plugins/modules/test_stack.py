@@ -26,10 +26,11 @@ from ansible_collections.composeops.stack.plugins.module_utils.release.model imp
     Routed,
     StackFile,
 )
-from ansible_collections.composeops.stack.plugins.module_utils.release.run import Places, stack_run
+from ansible_collections.composeops.stack.plugins.module_utils.release.run import stack_run
 from ansible_collections.composeops.stack.plugins.module_utils.secrets import store
 from ansible_collections.composeops.stack.plugins.modules import stack, stack_info
 from ansible_collections.composeops.stack.tests.unit.support.fake_engine import FakeClock, FakeEngine
+from ansible_collections.composeops.stack.tests.unit.support.places import places
 
 COMPOSE = json.dumps({"name": "shop", "services": {"web": {"image": "web:1", "healthcheck": {"test": ["CMD", "x"]}}}})
 
@@ -39,10 +40,6 @@ def parameters(spec: dict[str, Any] = stack.ARGUMENT_SPEC, **options: Any) -> di
     validated = ArgumentSpecValidator(spec).validate({"name": "shop", **options})
     assert validated.error_messages == []
     return dict(validated.validated_parameters)
-
-
-def places(tmp_path: Path) -> Places:
-    return Places(*(str(tmp_path / name) for name in ("locks", "stacks", "secrets", "log/audit.jsonl")))
 
 
 @pytest.fixture

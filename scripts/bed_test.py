@@ -26,6 +26,7 @@ GROUPS = {
     "backup": ["test_backup.py", "test_backup_info.py", "test_backup_restore.py"],
     "stack": ["test_secrets.py", "test_stack.py", "test_stack_info.py", "test_release.py"],
     "edge": ["test_nginx_sites.py", "test_certificates.py"],
+    "lock": ["test_stack_lock.py"],
     "host": ["test_host_state.py", "test_program.py"],
     "checks": ["test_checks.py", "test_preflight.py"],
 }

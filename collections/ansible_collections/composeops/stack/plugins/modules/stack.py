@@ -772,6 +772,8 @@ def main() -> None:
         module.fail_json(msg=str(error), changed=error.changed, summary=[report.summary(module.params["name"], states)])
     except ComposeOpsError as error:
         module.fail_json(msg=str(error))
+    for note in result.pop("warnings", ()):
+        module.warn(note)
     if not module._diff:
         result.pop("diff", None)
     module.exit_json(**result)

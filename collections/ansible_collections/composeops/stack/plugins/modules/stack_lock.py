@@ -153,6 +153,8 @@ def main() -> None:
         result = run(module.params, check=module.check_mode)
     except ComposeOpsError as error:
         module.fail_json(msg=str(error))
+    for note in result.pop("warnings", ()):
+        module.warn(note)
     if not module._diff:
         del result["diff"]
     module.exit_json(**result)

@@ -181,6 +181,8 @@ class Service:
     """Files and directories beside the compose file that it mounts."""
     shares_with: tuple[str, ...] = ()
     """Services whose namespaces it joins: when they are recreated, so is this one."""
+    restarts_with: tuple[str, ...] = ()
+    """Services after whose replacement it is restarted, as its `depends_on` says."""
 
     @property
     def may_finish(self) -> bool:

@@ -22,6 +22,9 @@ from ansible_collections.composeops.stack.plugins.module_utils.release.render im
 from ansible_collections.composeops.stack.plugins.module_utils.release.state import Endpoint, StackState
 from ansible_collections.composeops.stack.plugins.module_utils.secrets import store
 
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm"}
+"""What images call the processors of this host."""
+
 
 @dataclass(frozen=True)
 class Rendered:
@@ -57,7 +60,13 @@ class Renderer:
             endpoints = self._endpoints(record, containers, render.replicas(canonical), placement)
             directory = state.directory(request.name, self._root)
             rendering = render.render(
-                canonical, request, endpoints, self._fingerprint, placement=placement, directory=directory
+                canonical,
+                request,
+                endpoints,
+                self._fingerprint,
+                placement=placement,
+                directory=directory,
+                architecture=ARCHITECTURES.get(os.uname().machine, os.uname().machine),
             )
             environment_file = self._environment_file(rendering)
             files = ProjectFiles(rendering.text, environment_file, request.files)

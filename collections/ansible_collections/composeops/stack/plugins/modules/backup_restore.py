@@ -178,6 +178,8 @@ def main() -> None:
     try:
         result = run(module.params, check=module.check_mode)
     except ComposeOpsError as error:
+        for note in error.notes:
+            module.warn(note)
         module.fail_json(msg=str(error))
     if not module._diff:
         del result["diff"]

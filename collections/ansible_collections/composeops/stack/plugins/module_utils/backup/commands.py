@@ -86,7 +86,7 @@ def _list(arguments: argparse.Namespace) -> int:
 def _restore(arguments: argparse.Namespace) -> int:
     configured = settings.require()
     source = configured.source(arguments.source)
-    by = By(via="console", lock_wait=arguments.lock_wait)
+    by = By(via="console", lock_wait=arguments.lock_wait, say=print)
     restore = Restore(configured, source, CommandRunner(), wanted=arguments.backup, host=arguments.host, by=by)
     if arguments.dry_run:
         print("\n".join(restore.plan().steps))

@@ -8,7 +8,7 @@ import contextlib
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ansible_collections.composeops.stack.plugins.module_utils.backup import (
@@ -59,6 +59,8 @@ class By:
     operator: str = ""
     via: Via = "ansible"
     lock_wait: float = 0
+    say: Callable[[str], None] | None = None
+    """Is told who is waited for."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,13 @@ class Restore:
     def _stack_run(self) -> contextlib.AbstractContextManager[StackRun]:
         by = self._by
         return stack_run(
-            self._source.stack, "restore", operator=by.operator, via=by.via, wait=by.lock_wait, places=self._places
+            self._source.stack,
+            "restore",
+            operator=by.operator,
+            via=by.via,
+            wait=by.lock_wait,
+            places=self._places,
+            say=by.say,
         )
 
     def _choose(self) -> tuple[Entry, Job]:

@@ -153,6 +153,7 @@ def stack_run(
             run.succeeded()
     except ComposeOpsError as error:
         run.failed(error)
+        error.notes += run.notes
         raise
 
 

@@ -131,6 +131,14 @@ def test_a_hold_that_is_over_is_told_of(here: Places, monkeypatch: pytest.Monkey
     assert hold.read("shop", here.stacks) is None
 
 
+def test_what_an_operator_should_know_is_said_of_a_run_that_failed_too(here: Places, tmp_path: Path) -> None:
+    (tmp_path / "log").write_text("a file where the directory should be")
+    with pytest.raises(Failed) as raised, stack_run("shop", "deploy", places=here) as work:
+        work.begin()
+        raise Failed("unhealthy")
+    assert {note.split(":")[0] for note in raised.value.notes} == {"This run is not in the audit log"}
+
+
 def test_check_mode_leaves_nothing_and_says_what_is_in_the_way(here: Places) -> None:
     with stack_run("shop", "deploy", check=True, places=here) as work:
         pass

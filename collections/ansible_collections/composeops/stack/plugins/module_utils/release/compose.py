@@ -63,6 +63,10 @@ class Compose:
         written = json.loads(as_written.stdout) if as_written.ok else None
         return dict(relative(resolved, written, directory))
 
+    def existing(self, kind: str) -> set[str]:
+        """Return the names of the networks, or of the volumes, that this host has."""
+        return set(self._runner.run(["docker", kind, "ls", "--format", "{{.Name}}"]).stdout.split())
+
     def validate(self, directory: str) -> None:
         """Check the rendered compose file in ``directory`` with the environment file beside it."""
         completed = self._config([*self._files(directory), "config", "--quiet"])

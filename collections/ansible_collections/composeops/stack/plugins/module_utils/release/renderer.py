@@ -9,9 +9,11 @@ import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
+from ansible_collections.composeops.stack.plugins.module_utils.errors import InvalidInput
 from ansible_collections.composeops.stack.plugins.module_utils.io import sockets
-from ansible_collections.composeops.stack.plugins.module_utils.release import ports, render, state
+from ansible_collections.composeops.stack.plugins.module_utils.release import lines, ports, render, state
 from ansible_collections.composeops.stack.plugins.module_utils.release.colours import BLUE, COLOURS
 from ansible_collections.composeops.stack.plugins.module_utils.release.compose import Compose
 from ansible_collections.composeops.stack.plugins.module_utils.release.containers import Container
@@ -56,6 +58,7 @@ class Renderer:
             aside = ProjectDirectory(path)
             aside.write(ProjectFiles("{}", "", request.files))
             canonical = self._compose.canonical(request.compose, request.source, path, environment)
+            self._check_external(canonical)
             placement = place(canonical, request)
             endpoints = self._endpoints(record, containers, render.replicas(canonical), placement)
             directory = state.directory(request.name, self._root)
@@ -79,6 +82,20 @@ class Renderer:
                 aside.write(checked)
                 self._compose.validate(path)
         return Rendered(rendering, files, of_colours)
+
+    def _check_external(self, canonical: Mapping[str, Any]) -> None:
+        """Refuse what is said to be on this host and is not: compose finds out in the middle of a start."""
+        for key, kind in (("networks", "network"), ("volumes", "volume")):
+            declared = canonical.get(key) or {}
+            wanted = {name: entry["name"] for name, entry in declared.items() if (entry or {}).get("external")}
+            missing = set(wanted.values()) - self._compose.existing(kind) if wanted else set()
+            for name, called in wanted.items():
+                if called in missing:
+                    where = lines.place(self._request.source, lines.line_of(self._request.compose, key, name))
+                    raise InvalidInput(
+                        f"{where}: {key}.{name} is external, and this host has no {kind} that is called {called}.",
+                        f"Make it with `docker {kind} create {called}`, or leave out external.",
+                    )
 
     def _endpoints(
         self,

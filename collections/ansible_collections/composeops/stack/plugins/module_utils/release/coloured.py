@@ -144,6 +144,11 @@ def notes(compose: Mapping[str, Any], coloured: Collection[str]) -> list[str]:
                     " each release"
                 )
         said += [
+            f"{name}: its volume {volume['target']} has no name, so it is empty in each release"
+            for volume in definition.get("volumes") or []
+            if volume.get("type") == "volume" and not volume.get("source")
+        ]
+        said += [
             f"{name}: it is not restarted when {other} is replaced, although its depends_on says so"
             for other, dependency in (definition.get("depends_on") or {}).items()
             if dependency.get("restart") and other not in coloured

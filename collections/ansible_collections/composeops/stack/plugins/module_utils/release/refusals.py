@@ -44,6 +44,7 @@ def check(request: StackRequest, compose: Mapping[str, Any], architecture: str) 
         for rule in _RULES
         for refusal in rule(request, name, definition)
     ]
+    found += _without_a_way_in(request, compose)
     found += _platforms(compose, architecture)
     found += _external_sources(compose)
     if PRIVATE_NETWORK in (compose.get("networks") or {}):
@@ -69,7 +70,8 @@ def _unreachable(request: StackRequest, name: str, definition: Mapping[str, Any]
         for option, ports in (("routed", request.routed), ("published", request.published))
         if any(port.service == name for port in ports)
     ]
-    mode = definition.get("network_mode")
+    mode = str(definition.get("network_mode") or "")
+    mode = mode if mode in ("host", "none") or mode.startswith(("service:", "container:")) else ""
     for option in reached if mode else ():
         reason = f"service {name} is {option}, and its network_mode {mode} has no port that can be published"
         yield Refusal(("services", name, "network_mode"), reason, f"Leave out network_mode, or {name} under {option}.")
@@ -79,6 +81,15 @@ def _unreachable(request: StackRequest, name: str, definition: Mapping[str, Any]
     if "published" in reached and replicas_of(definition) > 1:
         reason = f"service {name} has {replicas_of(definition)} replicas, and only one can be published on a port"
         yield Refusal(("services", name, "deploy"), reason, f"List {name} under routed, where each has a port.")
+
+
+def _without_a_way_in(request: StackRequest, compose: Mapping[str, Any]) -> Iterator[Refusal]:
+    networks = compose.get("networks") or {}
+    for name in sorted({port.service for port in (*request.routed, *request.published)} & set(compose["services"])):
+        joined = compose["services"][name].get("networks") or {}
+        if joined and all((networks.get(network) or {}).get("internal") for network in joined):
+            reason = f"service {name} is to be reached, and is in internal networks only, where no port is published"
+            yield Refusal(("services", name, "networks"), reason, f"Add a network to {name} that is not internal.")
 
 
 def _mounts_above(_request: StackRequest, name: str, definition: Mapping[str, Any]) -> Iterator[Refusal]:

@@ -142,6 +142,11 @@ ADJUSTED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         {"outer": {"name": "edge", "external": True}},
         "web: other stacks in the network edge do not find it by its name; they reach it through the edge",
     ),
+    "a volume without a name": (
+        {"volumes": [{"type": "volume", "target": "/cache"}]},
+        {},
+        "web: its volume /cache has no name, so it is empty in each release",
+    ),
     "a restart with the base": (
         {"depends_on": {"db": {"condition": "service_started", "restart": True}}},
         {},

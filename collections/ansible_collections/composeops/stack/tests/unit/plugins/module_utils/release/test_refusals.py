@@ -73,6 +73,12 @@ SERVICES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         "compose.yaml line 5: service web is published, and its network_mode none has no port that can be published."
         " Leave out network_mode, or web under published.",
     ),
+    "only internal networks": (
+        {"networks": {"inner": None}},
+        {"routed": (Routed("web", 80),), "networks": {"inner": {"internal": True}}},
+        "compose.yaml line 2: service web is to be reached, and is in internal networks only, where no port is"
+        " published. Add a network to web that is not internal.",
+    ),
     "a routed service without replicas": (
         {"deploy": {"replicas": 0}},
         {"routed": (Routed("web", 80),)},
@@ -132,6 +138,7 @@ def test_tells_everything_at_once() -> None:
 ACCEPTED: dict[str, dict[str, Any]] = {
     "this platform": {"platform": "linux/amd64"},
     "the host's network, routed nowhere": {"network_mode": "host"},
+    "another network": {"networks": {"inner": None, "outer": None}},
     "an empty list of hooks": {"post_start": []},
     "a secret that nobody uses": {},
 }
@@ -139,6 +146,13 @@ ACCEPTED: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("web", ACCEPTED.values(), ids=ACCEPTED.keys())
 def test_accepts(web: dict[str, Any]) -> None:
-    request = StackRequest(name="shop", compose=TEXT)
-    compose = {"services": {"web": web}, "secrets": {"token": {"external": True}}}
+    routed = () if "network_mode" in web else (Routed("web", 80),)
+    request = StackRequest(name="shop", compose=TEXT, routed=routed)
+    networks = {"inner": {"internal": True}, "outer": {}}
+    compose = {"services": {"web": web}, "secrets": {"token": {"external": True}}, "networks": networks}
     assert check(request, compose, "amd64") is None  # type: ignore[func-returns-value]
+
+
+def test_a_service_in_the_default_bridge_can_be_published() -> None:
+    request = StackRequest(name="shop", compose=TEXT, routed=(Routed("web", 80),))
+    assert check(request, {"services": {"web": {"network_mode": "bridge"}}}, "amd64") is None  # type: ignore[func-returns-value]

@@ -85,7 +85,8 @@ def _unreachable(request: StackRequest, name: str, definition: Mapping[str, Any]
 
 def _without_a_way_in(request: StackRequest, compose: Mapping[str, Any]) -> Iterator[Refusal]:
     networks = compose.get("networks") or {}
-    for name in sorted({port.service for port in (*request.routed, *request.published)} & set(compose["services"])):
+    reached = {port.service for port in request.routed} | {port.service for port in request.published}
+    for name in sorted(reached & set(compose["services"])):
         joined = compose["services"][name].get("networks") or {}
         if joined and all((networks.get(network) or {}).get("internal") for network in joined):
             reason = f"service {name} is to be reached, and is in internal networks only, where no port is published"

@@ -469,6 +469,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.errors import Com
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import CommandRunner
 from ansible_collections.composeops.stack.plugins.module_utils.release import colours, report
 from ansible_collections.composeops.stack.plugins.module_utils.release.audit import Operation
+from ansible_collections.composeops.stack.plugins.module_utils.release.canary import check as check_canary
 from ansible_collections.composeops.stack.plugins.module_utils.release.containers import Container, by_service
 from ansible_collections.composeops.stack.plugins.module_utils.release.deployment import (
     Deployment,
@@ -618,7 +619,7 @@ def request_from(params: Mapping[str, Any]) -> StackRequest:
         secrets=tuple(params["secrets"]),
         routed=tuple(Routed(**entry) for entry in params["routed"]),
         overlapping=tuple(params["overlapping"]),
-        rollout=rollout_from(params["rollout"]),
+        rollout=rollout_from(params["name"], params["rollout"]),
         migration=migration_from(params["migration"]),
         published=tuple(Published(**entry) for entry in params["published"]),
         port_base=params["port_base"],
@@ -628,10 +629,20 @@ def request_from(params: Mapping[str, Any]) -> StackRequest:
     )
 
 
-def rollout_from(entry: Mapping[str, Any]) -> RolloutPolicy:
-    """Return how a release takes over."""
+def rollout_from(stack: str, entry: Mapping[str, Any]) -> RolloutPolicy:
+    """Return how a release takes over; raise where that is not possible."""
     canary = CanaryPolicy(**{**entry["canary"], "steps": tuple(entry["canary"]["steps"])})
-    return RolloutPolicy(**{**entry, "canary": canary})
+    rollout = RolloutPolicy(**{**entry, "canary": canary})
+    for name, value, least in (
+        ("watch", rollout.watch, 0),
+        ("drain", rollout.drain, 0),
+        ("websockets", rollout.websockets, 0),
+        ("keep", rollout.keep, 1),
+    ):
+        if value < least:
+            raise InvalidInput(f"Stack {stack}: rollout.{name} is {value:g}; it must be at least {least}.")
+    check_canary(rollout, stack)
+    return rollout
 
 
 def migration_from(entry: Mapping[str, Any] | None) -> Migration | None:
@@ -658,14 +669,14 @@ def present(params: Mapping[str, Any], work: StackRun, *, check: bool) -> dict[s
         return without_engine(params, check=check)
     target = deployment.target(observed)
     plan = deployment.plan(observed, target)
-    containers: Sequence[Container] = observed.containers
+    containers: Sequence[Container] = deployment.without_warm(observed.containers)
     record = observed.record
     digests = record.images if record else {}
-    number, seconds = record.release if record else 0, {}
+    number, seconds, outcome = record.release if record else 0, {}, None
     if not check:
         if plan.changes:
             work.begin()
-        outcome = deployment.apply(observed, target, plan)
+        outcome = deployment.apply(observed, target, plan, changing=work.begin)
         plan, containers, digests = outcome.plan, outcome.containers, outcome.digests
         number, seconds = outcome.release, dict(outcome.seconds)
     sentences = plan.sentences()
@@ -676,14 +687,17 @@ def present(params: Mapping[str, Any], work: StackRun, *, check: bool) -> dict[s
     )
     return {
         "changed": plan.changes,
-        "plan": sentences,
+        "plan": [*sentences, *(outcome.notes if outcome else ())],
         "services": states,
         "endpoints": [asdict(endpoint) for endpoint in target.endpoints],
         "revision": target.revision,
         "release": number,
         "colour": plan.colours.colour if plan.colours else "",
         "seconds": seconds if plan.changes else {},
-        "summary": [report.summary(params["name"], states)],
+        "summary": [
+            report.summary(params["name"], states),
+            *(report.timeline(params["name"], outcome) if outcome else []),
+        ],
         "diff": differences(observed.disk, target.files, params["secrets"], deployment.secret_values)
         + deployment.colour_differences(observed, target),
     }
@@ -768,9 +782,13 @@ def main() -> None:
     try:
         result = run(module.params, check=module.check_mode)
     except DeploymentFailed as error:
+        for note in error.notes:
+            module.warn(note)
         states = report.service_states(by_service(error.containers), {}, {})
         module.fail_json(msg=str(error), changed=error.changed, summary=[report.summary(module.params["name"], states)])
     except ComposeOpsError as error:
+        for note in error.notes:
+            module.warn(note)
         module.fail_json(msg=str(error))
     for note in result.pop("warnings", ()):
         module.warn(note)

@@ -79,7 +79,7 @@ def run_releases(arguments: argparse.Namespace) -> int:
         print(json.dumps({stack: [asdict(release) for release in kept] for stack, kept in found.items()}, indent=2))
         return 0
     for stack, kept in found.items():
-        summary = report.releases_summary(stack, kept)
+        summary = report.releases_summary(stack, kept, state.read_state(stack))
         print(summary["title"])
         print("\n".join(f"  {line}" for line in table(summary["columns"], summary["rows"])))
     return 0

@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Runner
@@ -14,30 +14,19 @@ from ansible_collections.composeops.stack.plugins.module_utils.release.clock imp
 from ansible_collections.composeops.stack.plugins.module_utils.release.colour_plan import ColourPlan, DeploymentPlan
 from ansible_collections.composeops.stack.plugins.module_utils.release.containers import Container
 from ansible_collections.composeops.stack.plugins.module_utils.release.ledger import Ledger
+from ansible_collections.composeops.stack.plugins.module_utils.release.migration_backups import MigrationBackups
 from ansible_collections.composeops.stack.plugins.module_utils.release.model import StackRequest
 from ansible_collections.composeops.stack.plugins.module_utils.release.observation import Observation, Target
 from ansible_collections.composeops.stack.plugins.module_utils.release.part import PartTarget
 from ansible_collections.composeops.stack.plugins.module_utils.release.plan import Plan
-from ansible_collections.composeops.stack.plugins.module_utils.release.rollout import Watched
+from ansible_collections.composeops.stack.plugins.module_utils.release.recovery import Recovery
 from ansible_collections.composeops.stack.plugins.module_utils.release.survey import Survey, require_secrets
+from ansible_collections.composeops.stack.plugins.module_utils.release.takeover import Outcome, Takeover
 from ansible_collections.composeops.stack.plugins.module_utils.release.timeline import Timeline
 from ansible_collections.composeops.stack.plugins.module_utils.release.undo import Attempt, DeploymentFailed, Undo
 from ansible_collections.composeops.stack.plugins.module_utils.secrets import store
 
 __all__ = ["Deployment", "DeploymentFailed", "Outcome", "require_secrets"]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a deployment came to."""
-
-    plan: DeploymentPlan
-    """What was done: the plan as it was after images had been pulled."""
-    containers: tuple[Container, ...]
-    digests: Mapping[str, str]
-    release: int = 0
-    seconds: Mapping[str, float] = field(default_factory=dict)
-    """How long each step of a release took."""
 
 
 class Deployment(Survey):
@@ -55,20 +44,45 @@ class Deployment(Survey):
         repeats: int = 0,
     ) -> None:
         super().__init__(request, runner, clock=clock, root=root, secrets=secrets, active=active)
+        self.going_back = bool(repeats)
         self._ledger = Ledger(self, repeats)
         self._undo = Undo(self)
         self._timeline = Timeline(request.name, self.clock)
+        self._recovery = Recovery(self)
+        self._backups = MigrationBackups(request.name, runner)
+        self._takeover = Takeover(self, self._ledger, self._undo, self._timeline)
 
-    def apply(self, observed: Observation, target: Target, plan: DeploymentPlan) -> Outcome:
-        """Take the steps of ``plan``; a failure puts the release before back and raises."""
+    def plan(self, observed: Observation, target: Target) -> DeploymentPlan:
+        """Return what a deployment does; raise where a migration asks for a backup that this host cannot take."""
+        plan = super().plan(observed, target)
+        self._backups.check(plan.colours.backup if plan.colours else ())
+        return plan
+
+    def apply(
+        self,
+        observed: Observation,
+        target: Target,
+        plan: DeploymentPlan,
+        *,
+        changing: Callable[[], None] | None = None,
+    ) -> Outcome:
+        """Take the steps of ``plan``; a failure puts the release before back and raises.
+
+        ``changing`` is called when it turns out, after pulling, that there is something to change.
+        """
         began = observed
         if plan.colours:
             with self._timeline.step("recover"):
-                observed = self._recover(observed, target, plan.colours)
+                observed = self._recovery.recover(observed, target, plan.colours)
         if plan.pulls or plan.refreshes:
             with self._timeline.step("pull"):
                 self.images.pull([*plan.pulls, *plan.refreshes])
         plan = self._after_pulling(began, target, plan)
+        if plan.changes and changing:
+            changing()
+        if plan.colours and plan.colours.backup:
+            with self._timeline.step("backup"):
+                self._backups.take(plan.colours.backup)
         self._undo.forget_outdated(observed.record)
         colours = plan.colours
         if colours and colours.roll and colours.colour not in target.colours:
@@ -77,6 +91,8 @@ class Deployment(Survey):
         attempt = Attempt(observed, target, plan, self._ledger.begin(observed, target, plan))
         try:
             with self._timeline.step("base"):
+                if colours and colours.roll:
+                    attempt = replace(attempt, observed=self._recovery.make_room(observed, colours))
                 containers = self._take(plan.base, observed, target)
             if colours:
                 containers += self._bring_up(colours, observed, target)
@@ -85,19 +101,7 @@ class Deployment(Survey):
         if observed.record and not plan.changes:
             self.project.forget_previous()
             return Outcome(plan, tuple(containers), observed.record.images, observed.record.release)
-        return self._take_over(attempt, containers)
-
-    def _recover(self, observed: Observation, target: Target, plan: ColourPlan) -> Observation:
-        """Undo or finish what an interrupted run left, and return what is there then."""
-        if plan.switch_back:
-            self.rollout.switch(plan.before)
-        for colour in plan.leftovers:
-            known = observed.record.endpoints if observed.record else ()
-            self.rollout.drain(colour, [*known, *target.endpoints])
-            self.rollout.stop(colour)
-        gone = {self.rollout.parts[colour].name for colour in plan.leftovers}
-        kept = tuple(container for container in observed.containers if container.project not in gone)
-        return replace(observed, containers=kept, serving=plan.before or observed.serving)
+        return self._takeover.run(attempt, containers)
 
     def _after_pulling(self, began: Observation, target: Target, plan: DeploymentPlan) -> DeploymentPlan:
         """Return the plan as it is now that images are there: a tag may have moved. What was announced stays said."""
@@ -127,56 +131,19 @@ class Deployment(Survey):
         if not plan.colour:
             return []
         wanted = PartTarget(target.coloured, target.colours[plan.colour])
+        part = self.rollout.parts[plan.colour]
         if not plan.roll:
             obsolete = observed.record.files if observed.record else ()
-            part = self.rollout.parts[plan.colour]
             return part.take(plan.services.steps(), wanted, part.of(observed.containers), obsolete=obsolete)
-        self.rollout.make_volumes(target.volumes)
-        self.rollout.write(plan.colour, wanted)
-        if self.request.migration:
+        if not plan.warm.revives:
+            self.rollout.make_volumes(target.volumes)
+            self.rollout.write(plan.colour, wanted)
+        if plan.migration and self.request.migration:
             with self._timeline.step("migrate"):
                 self.rollout.migrate(plan.colour, self.request.migration)
         with self._timeline.step("start"):
-            containers = self.rollout.start(plan.colour, plan.services, wanted)
+            there = part.of(observed.containers) if plan.warm.revives else []
+            containers = part.take(plan.services.steps(), wanted, there)
         with self._timeline.step("gate"):
             self.rollout.gate(plan.colour, target.endpoints)
         return containers
-
-    def _take_over(self, attempt: Attempt, containers: list[Container]) -> Outcome:
-        """Let the release take over and record it; take it back where it does not stay well."""
-        observed, target, plan, release = attempt.observed, attempt.target, attempt.plan, attempt.release
-        colours = plan.colours
-        number = release.number if release else observed.record.release if observed.record else 0
-        if colours and colours.roll:
-            with self._timeline.step("switch"):
-                self.rollout.switch(colours.colour)
-        digests = self.digests(target.all_services)
-        if release:
-            release = self._ledger.complete(release, target, digests)
-        with self._timeline.step("commit"):
-            self._ledger.commit(target, digests, colour=colours.colour if colours else "", number=number)
-        if colours and colours.roll and self.request.rollout.watch:
-            try:
-                with self._timeline.step("watch"):
-                    self.rollout.watch(colours.colour, Watched(target.coloured, target.endpoints, containers))
-            except ComposeOpsError as error:
-                if observed.record:
-                    self.rollout.switch(colours.before or colours.colour)
-                self._ledger.restore(observed.record)
-                failed = replace(attempt, release=release)
-                raise self._undo.failed(error, failed, self._timeline.seconds) from error
-        self.project.forget_previous()
-        if colours and colours.retires:
-            self._retire(colours.retires, observed, target)
-        with self._timeline.step("prune"):
-            if release:
-                release = replace(release, status="active", digests=digests, seconds=dict(self._timeline.seconds))
-            self._ledger.close(number, release, observed.record)
-        return Outcome(plan, tuple(containers), digests, number, dict(self._timeline.seconds))
-
-    def _retire(self, colour: str, observed: Observation, target: Target) -> None:
-        known = observed.record.endpoints if observed.record else ()
-        with self._timeline.step("drain"):
-            self.rollout.drain(colour, [*known, *target.endpoints])
-        with self._timeline.step("stop"):
-            self.rollout.stop(colour)

@@ -7,12 +7,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from ansible_collections.composeops.stack.plugins.module_utils.release import state
-from ansible_collections.composeops.stack.plugins.module_utils.release.colour_plan import DeploymentPlan
+from ansible_collections.composeops.stack.plugins.module_utils.release import disk, state
+from ansible_collections.composeops.stack.plugins.module_utils.release.colour_plan import DeploymentPlan, warm_after
 from ansible_collections.composeops.stack.plugins.module_utils.release.history import Release
 from ansible_collections.composeops.stack.plugins.module_utils.release.observation import Observation, Target
+from ansible_collections.composeops.stack.plugins.module_utils.release.retention import Forgotten
 from ansible_collections.composeops.stack.plugins.module_utils.release.state import StackState
 from ansible_collections.composeops.stack.plugins.module_utils.release.survey import Survey
+from ansible_collections.composeops.stack.plugins.module_utils.release.undo import Attempt
 
 
 class Ledger:
@@ -48,8 +50,9 @@ class Ledger:
             identifiers={reference: image.identifier for reference, image in images.items()},
             reason=f"repeats release {self._repeats}" if self._repeats else "",
         )
-        survey.project.make()
-        survey.history.begin(release, survey.request)
+        with disk.writing(survey.request.name):
+            survey.project.make()
+            survey.history.begin(release, survey.request)
         return release
 
     def complete(self, release: Release, target: Target, digests: Mapping[str, str]) -> Release:
@@ -59,9 +62,16 @@ class Ledger:
         self._survey.history.update(complete)
         return complete
 
-    def commit(self, target: Target, digests: Mapping[str, str], *, colour: str, number: int) -> None:
+    def number(self, attempt: Attempt) -> int:
+        """Return the number of the release that serves when an attempt succeeds."""
+        record = attempt.observed.record
+        return attempt.release.number if attempt.release else record.release if record else 0
+
+    def commit(self, attempt: Attempt, digests: Mapping[str, str]) -> None:
         """Record what serves from now on."""
-        survey = self._survey
+        survey, target, colours = self._survey, attempt.target, attempt.plan.colours
+        colour = colours.colour if colours else ""
+        warm, warm_release = warm_after(colours, attempt.observed.record)
         record = StackState(
             stack=survey.request.name,
             project=survey.request.name,
@@ -72,26 +82,26 @@ class Ledger:
             images=dict(digests),
             inputs=target.inputs,
             files=tuple(file.path for file in target.files.files),
-            release=number,
+            release=self.number(attempt),
             colour=colour,
             base_files=survey.fingerprint(target.files),
             colour_files=survey.fingerprint(target.colours.get(colour)),
+            warm=warm,
+            warm_release=warm_release,
         )
         state.write_state(record, survey.root)
 
-    def restore(self, record: StackState | None) -> None:
-        """Record again what served before."""
-        if record:
-            state.write_state(record, self._survey.root)
-        else:
-            state.forget_state(self._survey.request.name, self._survey.root)
-
-    def close(self, number: int, release: Release | None, record: StackState | None) -> None:
-        """Record what became of every release now that ``number`` is the active one, and forget the oldest."""
-        history = self._survey.history
-        if release:
-            history.update(release)
+    def close(self, attempt: Attempt, seconds: Mapping[str, float]) -> tuple[Forgotten, tuple[str, ...]]:
+        """Record what became of every release and forget the oldest; return what is gone, and what could not go."""
+        history, number, record = self._survey.history, self.number(attempt), attempt.observed.record
+        if attempt.release:
+            history.update(replace(attempt.release, status="active", seconds=dict(seconds)))
         history.settle(number)
-        if self._repeats and release and record:
+        if self._repeats and attempt.release and record:
             history.withdraw(record.release, f"release {number} went back to {self._repeats}")
-        history.prune(self._survey.request.rollout.keep, number)
+        target = attempt.target
+        gone = self._survey.forgotten(target, {number, warm_after(attempt.plan.colours, record)[1]}, coming=False)
+        # Images first: a run that dies in between is followed by one that still knows of them.
+        stayed = [self._survey.images.remove(image.reference, image.identifier) for image in gone.images]
+        history.forget(gone.releases)
+        return gone, tuple(said for said in stayed if said)

@@ -30,6 +30,10 @@ class Observation:
     """The colour that new requests go to."""
     unsettled: bool = False
     """Whether an interrupted run left a release about which nothing final is recorded."""
+    warm_disk: ProjectFiles | None = None
+    """The files of the release that is kept running."""
+    weights: Mapping[str, int] = field(default_factory=dict)
+    """Percent of the requests that an interrupted run's canary gets, by its colour."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 
@@ -19,6 +19,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.release.colour_pl
     Colours,
     DeploymentPlan,
     plan_colours,
+    warm_after,
 )
 from ansible_collections.composeops.stack.plugins.module_utils.release.colours import BLUE
 from ansible_collections.composeops.stack.plugins.module_utils.release.compose import COMPOSE_FILE
@@ -32,7 +33,9 @@ from ansible_collections.composeops.stack.plugins.module_utils.release.part impo
 from ansible_collections.composeops.stack.plugins.module_utils.release.plan import make_plan
 from ansible_collections.composeops.stack.plugins.module_utils.release.project import ProjectDirectory, ProjectFiles
 from ansible_collections.composeops.stack.plugins.module_utils.release.renderer import Renderer
+from ansible_collections.composeops.stack.plugins.module_utils.release.retention import Forgotten, forgotten
 from ansible_collections.composeops.stack.plugins.module_utils.release.rollout import Rollout
+from ansible_collections.composeops.stack.plugins.module_utils.release.warm import KeptWarm
 from ansible_collections.composeops.stack.plugins.module_utils.secrets import store
 
 
@@ -42,6 +45,9 @@ class Survey:
     ``root`` and ``secrets`` are the directories of records and secrets, ``active`` is where the edge looks which colour
     serves.
     """
+
+    going_back = False
+    """Whether the request is that of an earlier release."""
 
     def __init__(
         self,
@@ -93,7 +99,8 @@ class Survey:
         record = state.read_state(self.request.name, self.root)
         wanted = [*(file.path for file in self.request.files), *(record.files if record else ())]
         disk = self.project.read(wanted)
-        colour_disk = self.rollout.parts[record.colour].project.read(wanted) if record and record.colour else None
+        colour_disk = self.rollout.files(record.colour, wanted) if record else None
+        warm_disk = self.rollout.files(record.warm, wanted) if record else None
         try:
             containers = parse(self.docker.containers(self.request.name))
         except CommandError:
@@ -101,24 +108,39 @@ class Survey:
                 raise
             return Observation(False, record, disk)
         unsettled = self.history.all() != self.history.settled(record.release if record else 0)
-        return Observation(True, record, disk, tuple(containers), colour_disk, self.rollout.serving(), unsettled)
+        return Observation(
+            True,
+            record,
+            disk,
+            tuple(containers),
+            colour_disk,
+            self.rollout.serving(),
+            unsettled,
+            warm_disk,
+            self.rollout.weights(),
+        )
 
     def what_runs(self) -> list[Container]:
         """Return the containers for a report; none where the engine itself is what failed."""
         try:
-            return parse(self.docker.containers(self.request.name))
+            return self.without_warm(parse(self.docker.containers(self.request.name)))
         except ComposeOpsError:
             return []
+
+    def without_warm(self, containers: Sequence[Container]) -> list[Container]:
+        """Return containers without those of a release that is only kept running to go back to."""
+        warm = state.warm_project(self.request.name, self.root)
+        return [container for container in containers if container.project != warm]
 
     def target(self, observed: Observation) -> Target:
         """Return what is to be there; where nothing was asked anew and nobody touched the files, what was rendered."""
         inputs = fingerprints.of_inputs(self._key, self.request, self._values)
         record, disk, colour_disk = observed.record, observed.disk, observed.colour_disk
         if record and disk and record.inputs == inputs:
-            coloured = render.services_of(json.loads(colour_disk.compose)) if colour_disk else ()
+            coloured = declared_by(colour_disk)
             revision = fingerprints.of_release(self._key, disk, coloured)
             if (record.revision, record.colour_files) == (revision, self.fingerprint(colour_disk)):
-                services = render.services_of(json.loads(disk.compose))
+                services = declared_by(disk)
                 of_active = {record.colour: colour_disk} if colour_disk else {}
                 return Target(services, record.endpoints, disk, inputs, revision, (), coloured, of_active)
         return self.render(observed, inputs)
@@ -154,36 +176,71 @@ class Survey:
             was_stopped=bool(record and record.stopped),
             moved=[service.name for service in target.coloured],
         )
-        return DeploymentPlan(
+        plan = DeploymentPlan(
             base=base,
             colours=self._plan_colours(observed, target, images),
             notes=target.notes,
             record=not target.recorded_in(record) or observed.unsettled,
         )
+        if not plan.changes:
+            return plan
+        same = record is not None and (record.inputs, record.revision) == (target.inputs, target.revision)
+        coming = not same or bool(plan.colours and plan.colours.roll)
+        used = {warm_after(plan.colours, record)[1], 0 if coming or not record else record.release}
+        return replace(plan, forgotten=self.forgotten(target, used, coming=coming))
+
+    def forgotten(self, target: Target, used: Collection[int], *, coming: bool) -> Forgotten:
+        """Return which releases are no longer kept, and which images only they ran."""
+        releases, keep = self.history.all(), self.request.rollout.keep
+        if len(releases) + coming <= keep:
+            return Forgotten()
+        others = [name for name in state.deployed(self.root) if name != self.request.name]
+        needed = {
+            *(service.image for service in target.all_services),
+            *(identifier for name in others for identifier in History(name, self.root).identifiers()),
+            *self.images.in_use(except_stack=self.request.name),
+        }
+        return forgotten(releases, keep, used, needed, coming=coming)
 
     def _plan_colours(self, observed: Observation, target: Target, images: Mapping[str, str]) -> ColourPlan | None:
         record = observed.record
         active = record.colour if record else ""
         containers = {colour: part.of(observed.containers) for colour, part in self.rollout.parts.items()}
-        if not target.coloured and not active and not any(containers.values()):
+        if not target.coloured and not active and not any(containers.values()) and not observed.weights:
             return None
         wanted = target.colours.get(active)
-        migration = self.request.migration
         return plan_colours(
             target.coloured,
             Colours(
                 active=active,
                 serving=observed.serving,
-                running=render.services_of(json.loads(observed.colour_disk.compose)) if observed.colour_disk else (),
+                running=declared_by(observed.colour_disk),
                 containers=containers,
+                weights=observed.weights,
+                kept=self._kept_warm(observed, target),
             ),
             images=images,
             always_pull=self.request.pull == "always",
             writes=wanted.changed_from(observed.colour_disk) if wanted else (),
             written_at=self.rollout.parts[active].written_at(wanted) if active and wanted else {},
             was_stopped=bool(record and record.stopped),
-            migration=f"{migration.service}: {' '.join(migration.command)}" if migration else "",
+            migration=self.request.migration,
+            routed={route.service for route in self.request.routed},
+            going_back=self.going_back,
             policy=self.request.rollout,
+        )
+
+    def _kept_warm(self, observed: Observation, target: Target) -> KeptWarm:
+        record, disk = observed.record, observed.warm_disk
+        if not record or not record.warm or not disk:
+            return KeptWarm()
+        wanted = target.colours.get(record.warm)
+        return KeptWarm(
+            colour=record.warm,
+            release=record.warm_release,
+            services=declared_by(disk),
+            writes=wanted.changed_from(disk) if wanted else None,
+            written_at=self.rollout.parts[record.warm].written_at(disk),
         )
 
     def colour_differences(self, observed: Observation, target: Target) -> list[dict[str, str]]:
@@ -214,6 +271,11 @@ class Survey:
         """Return the references of images that this host has, with their ids."""
         present = self.images.present(service.image for service in services)
         return {reference: image.identifier for reference, image in present.items()}
+
+
+def declared_by(disk: ProjectFiles | None) -> tuple[Service, ...]:
+    """Return the services that the files of a project declare."""
+    return render.services_of(json.loads(disk.compose)) if disk else ()
 
 
 def require_secrets(survey: Survey) -> None:

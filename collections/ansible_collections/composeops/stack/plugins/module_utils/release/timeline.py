@@ -7,7 +7,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from ansible_collections.composeops.stack.plugins.module_utils.release import fault, lock
+from ansible_collections.composeops.stack.plugins.module_utils.release import disk, fault, lock
 from ansible_collections.composeops.stack.plugins.module_utils.release.clock import Clock
 from ansible_collections.composeops.stack.plugins.module_utils.release.colour_plan import StepName
 
@@ -25,6 +25,7 @@ class Timeline:
         """Note how long a step takes; a test may have the run die after it."""
         lock.note_step(self._stack, name)
         began = self._clock.elapsed()
-        yield
+        with disk.writing(self._stack):
+            yield
         self.seconds[name] = round(self._clock.elapsed() - began, 2)
         fault.after(name)

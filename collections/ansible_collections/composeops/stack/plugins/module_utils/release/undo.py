@@ -4,15 +4,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
-from ansible_collections.composeops.stack.plugins.module_utils.release import render
+from ansible_collections.composeops.stack.plugins.module_utils.release import disk, render, state
+from ansible_collections.composeops.stack.plugins.module_utils.release.canary_run import StepFigures
 from ansible_collections.composeops.stack.plugins.module_utils.release.colour_plan import DeploymentPlan
 from ansible_collections.composeops.stack.plugins.module_utils.release.containers import Container
-from ansible_collections.composeops.stack.plugins.module_utils.release.history import Release
+from ansible_collections.composeops.stack.plugins.module_utils.release.history import Release, recorded
 from ansible_collections.composeops.stack.plugins.module_utils.release.observation import Observation, Target
 from ansible_collections.composeops.stack.plugins.module_utils.release.part import PartTarget
 from ansible_collections.composeops.stack.plugins.module_utils.release.plan import make_plan
@@ -70,17 +72,26 @@ class Undo:
         if previous and (record is None or self._survey.fingerprint(previous) != record.base_files):
             project.forget_previous()
 
-    def failed(self, error: ComposeOpsError, attempt: Attempt, seconds: Mapping[str, float]) -> DeploymentFailed:
-        """Take a release back and return what is raised about it."""
+    def failed(
+        self,
+        error: ComposeOpsError,
+        attempt: Attempt,
+        seconds: Mapping[str, float],
+        *,
+        switched: bool = False,
+        canary: Sequence[StepFigures] = (),
+    ) -> DeploymentFailed:
+        """Take a release back and return what is raised about it; ``switched`` says that it may have been serving."""
         colours = attempt.plan.colours
-        left = ""
-        if colours and colours.roll and attempt.observed.record:
-            left = self._abandon(colours.colour, attempt.target)
+        record = attempt.observed.record
+        left = self._withdraw(attempt) if switched else ""
+        if colours and colours.roll and record and self._survey.rollout.serving() == colours.before:
+            left = " ".join(part for part in (left, self._abandon(attempt)) if part)
         left = " ".join(part for part in (left, self._put_back(attempt.observed, attempt.target)) if part)
         if attempt.release:
             reason = error.message.splitlines()[0]
             done = replace(attempt.release, status="failed", reason=reason, seconds=dict(seconds))
-            self._survey.history.update(done)
+            self._close(replace(done, canary=recorded(canary) or done.canary))
         return DeploymentFailed(
             error,
             left,
@@ -89,17 +100,45 @@ class Undo:
             restored=self._restored(attempt.observed, attempt.target),
         )
 
+    def _withdraw(self, attempt: Attempt) -> str:
+        """Send requests back to the release before and record it again; return what is to be known of that."""
+        colours, record = attempt.plan.colours, attempt.observed.record
+        survey = self._survey
+        try:
+            served = bool(colours and colours.roll and record and survey.rollout.serving() == colours.colour)
+            if colours and colours.roll and record:
+                survey.rollout.switch(colours.before or colours.colour)
+            with disk.writing(survey.request.name):
+                if record:
+                    state.write_state(record, survey.root)
+                else:
+                    state.forget_state(survey.request.name, survey.root)
+        except ComposeOpsError as error:
+            return f"Going back to the release before failed too, and the next run does it: {error}"
+        return f"It had taken over; requests go to {colours.before} again." if colours and served else ""
+
+    def _close(self, release: Release) -> None:
+        """Record what became of a release; on a full disk the next run does."""
+        with contextlib.suppress(ComposeOpsError), disk.writing(self._survey.request.name):
+            self._survey.history.update(release)
+
     def _restored(self, observed: Observation, target: Target) -> bool:
         """Whether another release than the one that failed is there as it was."""
         if observed.record is None or target.recorded_in(observed.record):
             return False
         return self._survey.project.read_previous() is None
 
-    def _abandon(self, colour: str, target: Target) -> str:
+    def _abandon(self, attempt: Attempt) -> str:
         """Remove a release that did not take over, or no longer serves."""
+        survey, colours, record = self._survey, attempt.plan.colours, attempt.observed.record
+        colour = colours.colour if colours else ""
         try:
-            self._survey.rollout.drain(colour, target.endpoints)
-            self._survey.rollout.stop(colour)
+            if record and colours and colours.warm.revives:
+                # It is not kept warm any more, from before it is gone.
+                with disk.writing(survey.request.name):
+                    state.write_state(record, survey.root)
+            survey.rollout.drain(colour, attempt.target.endpoints, survey.request.rollout.drain)
+            survey.rollout.stop(colour)
         except ComposeOpsError as error:
             return f"Removing what was started in {colour} failed too, and the next run does it: {error}"
         return ""

@@ -140,8 +140,14 @@ def test_check_then_apply_then_nothing(engine: FakeEngine, tmp_path: Path) -> No
             "title": "Services of shop",
             "columns": ["service", "image", "state", "health", "ports"],
             "rows": [["web", "web:1", "running", "healthy", "-"]],
-        }
+        },
+        {
+            "title": "Release 1 of shop",
+            "columns": ["step", "seconds"],
+            "rows": [["pull", "0.00"], ["base", "2.00"], ["commit", "0.00"], ["prune", "0.00"], ["all", "2.00"]],
+        },
     ]
+    assert len(again["summary"]) == 1
 
 
 def test_check_mode_says_what_it_cannot_know_of_moved_tags(engine: FakeEngine) -> None:
@@ -211,6 +217,14 @@ def test_what_changed_something_is_in_the_audit_log(engine: FakeEngine, tmp_path
         ("restart", "ada", 1, 1, "ok"),
         ("remove", "ada", 1, 0, "ok"),
     ]
+
+
+def test_what_only_a_pull_shows_to_be_a_change_is_in_the_audit_log(engine: FakeEngine, tmp_path: Path) -> None:
+    stack.run(parameters(compose=COMPOSE), check=False)
+    stack.run(parameters(compose=COMPOSE, pull="always"), check=False)
+    engine.registry["web:1"] = "sha256:another"
+    stack.run(parameters(compose=COMPOSE, pull="always"), check=False)
+    assert [found[2:] for found in audited(tmp_path)] == [(0, 1, "ok"), (1, 2, "ok")]
 
 
 def test_a_run_that_failed_is_in_the_audit_log_with_its_reason(engine: FakeEngine, tmp_path: Path) -> None:

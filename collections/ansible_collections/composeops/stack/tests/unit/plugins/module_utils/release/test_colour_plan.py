@@ -13,7 +13,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.release.colour_pl
     plan_colours,
 )
 from ansible_collections.composeops.stack.plugins.module_utils.release.containers import Container
-from ansible_collections.composeops.stack.plugins.module_utils.release.model import RolloutPolicy, Service
+from ansible_collections.composeops.stack.plugins.module_utils.release.model import Migration, RolloutPolicy, Service
 from ansible_collections.composeops.stack.plugins.module_utils.release.plan import Plan, make_plan
 
 WEB = Service("web", "shop/web:1", "r1", restarts=True, waits_for={"api": "service_started"})
@@ -124,8 +124,9 @@ def test_a_stack_that_leaves_its_colours_retires_the_last_one() -> None:
 
 
 def test_a_migration_is_run_with_a_release_only() -> None:
-    assert plan(migration="api: migrate").migration == ""
-    moving = plan((replace(WEB, revision="r2"), API), migration="api: migrate")
+    migration = Migration("api", ("migrate",))
+    assert plan(migration=migration).migration == ""
+    moving = plan((replace(WEB, revision="r2"), API), migration=migration)
     assert moving.sentences()[0] == "run once before: api: migrate"
 
 

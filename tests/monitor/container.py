@@ -20,6 +20,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.monitor.superviso
 from ansible_collections.composeops.stack.plugins.module_utils.program import archive
 from ansible_collections.composeops.stack.tests.unit.support.servers import free_port
 
+CHECK_TIMEOUT = 1.0
 BACKEND = Path(__file__).with_name("backend.py")
 SUPERVISORD = Path(sys.executable).with_name("supervisord")
 
@@ -43,7 +44,12 @@ class Container:
 
     def configure(self, webhooks: list[dict[str, str]], *, status: int = 200, **options: Any) -> None:
         """Write the monitor's configuration; ``status`` is what the backend should answer."""
-        health = {"name": "backend", "type": "http", "url": f"http://127.0.0.1:{self.port}/health", "timeout": 0.5}
+        health = {
+            "name": "backend",
+            "type": "http",
+            "url": f"http://127.0.0.1:{self.port}/health",
+            "timeout": CHECK_TIMEOUT,
+        }
         content = {
             "host": "integrated",
             "checks": [{**health, "expect": {"status": [status]}}],

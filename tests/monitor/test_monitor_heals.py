@@ -15,17 +15,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.monitor.container import Container
+from tests.monitor.container import CHECK_TIMEOUT, Container
 from tests.monitor.receiver import Received, Receiver
 
 REASONS = {
     "killed": "Nothing listens on 127.0.0.1:",
-    "frozen": "did not answer within 0.5 s",
+    "frozen": "did not answer within 1 s",
     "500": "It answered 500, not 200",
-    "slow": "did not answer within 0.5 s",
+    "slow": "did not answer within 1 s",
 }
 INTERVAL = 0.5
-CHECK_TIMEOUT = 0.5
 
 
 @pytest.fixture
@@ -91,7 +90,7 @@ def test_int_04_and_06_backend_is_restarted_and_people_are_told(
             f" recovery told after {healed_after:.1f} s (interval {INTERVAL} s, time-out {CHECK_TIMEOUT} s)"
         )
     # Three intervals and a time-out, and what the machine takes; with 30 s and 10 s that is INT-06's 2 minutes.
-    assert alert_after < 3 * INTERVAL + CHECK_TIMEOUT + 5
+    assert alert_after < 3 * max(INTERVAL, CHECK_TIMEOUT) + CHECK_TIMEOUT + 5
 
 
 def test_secrets_are_in_no_log_state_or_argument(container: Container, receiver: Receiver) -> None:

@@ -144,11 +144,8 @@ def _service(name: str, service: Any, text: str, services: Mapping[str, Any], co
         known = f" (is {nearest[0]} one of them?)" if nearest else ""
         yield f"{_at(text, name, *nearest)}service {name} has neither image nor build{known}"
     if complete:
-        needed = service.get("depends_on") or ()
-        for other in needed:
-            condition = needed[other] if isinstance(needed, Mapping) else None
-            optional = isinstance(condition, Mapping) and condition.get("required") is False
-            if other not in services and not optional:
+        for other in service.get("depends_on") or ():
+            if other not in services:
                 nearest_name = _nearest(other, services)
                 where = _at(text, name, "depends_on")
                 yield f"{where}service {name} depends on {other}, which it does not have{nearest_name}"

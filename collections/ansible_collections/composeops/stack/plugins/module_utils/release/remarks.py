@@ -8,7 +8,7 @@ What it changes is no part of a container, so that no container is another one b
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.composeops.stack.plugins.module_utils.release.definitions import is_relative
@@ -29,10 +29,13 @@ def remarks(request: StackRequest, compose: Mapping[str, Any]) -> list[str]:
     return said
 
 
-def finish(definition: dict[str, Any]) -> None:
+def finish(definition: dict[str, Any], services: Collection[str]) -> None:
     """Remove from a service what is decided already, or would be taken from whatever process starts it."""
     for key in ("develop", "profiles"):
         definition.pop(key, None)
+    if definition.get("depends_on"):
+        # An optional one in an inactive profile; compose refuses to hear of it a second time.
+        definition["depends_on"] = {name: how for name, how in definition["depends_on"].items() if name in services}
     if definition.get("environment"):
         definition["environment"] = {
             name: value for name, value in definition["environment"].items() if value is not None

@@ -129,7 +129,7 @@ def render(
         labels = {**(definition.get("labels") or {}), REVISION_LABEL: _revision(request, compose, name, fingerprint)}
         definition["labels"] = labels
     for definition in definitions.values():
-        finish(definition)
+        finish(definition, definitions)
     notes += _unused(request, canonical)
     used = sorted({secret for name in definitions for secret in _secrets_of(request, compose, name)})
     coloured = placement.coloured

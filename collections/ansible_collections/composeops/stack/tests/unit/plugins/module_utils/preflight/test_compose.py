@@ -132,10 +132,6 @@ def test_line_is_that_of_the_variable_and_not_of_a_longer_one() -> None:
     assert line_of("$DB_USERS\n${DB_USER}\n", "DB_USER") == 2
 
 
-def test_an_optional_dependency_need_not_be_there() -> None:
-    assert judged(GOOD.replace("[db]\n", "{gone: {condition: service_started, required: false}}\n")) == []
-
-
 def test_the_name_of_the_project_is_known_to_compose() -> None:
     assert judged(GOOD.replace("$$HOME", "${COMPOSE_PROJECT_NAME}")) == []
 

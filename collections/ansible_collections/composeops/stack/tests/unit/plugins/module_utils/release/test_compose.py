@@ -66,7 +66,7 @@ def test_a_complaint_has_the_line_and_no_path_of_ours() -> None:
 def test_a_service_of_an_inactive_profile_is_explained() -> None:
     said = 'service "web" depends on undefined service "api": invalid compose project'
     adapter, _ = compose(15, stderr=said)
-    with pytest.raises(InvalidInput, match="activate its profile with COMPOSE_PROFILES in the stack's environment"):
+    with pytest.raises(InvalidInput, match="activate that with COMPOSE_PROFILES in the stack's environment"):
         adapter.canonical("", "compose.yaml", "/aside", {})
 
 

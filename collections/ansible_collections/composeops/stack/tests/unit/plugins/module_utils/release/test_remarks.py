@@ -77,5 +77,11 @@ def test_a_project_that_has_another_name_is_called_as_the_stack() -> None:
 
 def test_what_is_decided_is_removed() -> None:
     web = {"develop": {"watch": []}, "profiles": ["x"], "environment": {"A": None, "B": ""}, "image": "web:1"}
-    finish(web)
+    finish(web, ["web"])
     assert web == {"environment": {"B": ""}, "image": "web:1"}
+
+
+def test_an_optional_dependency_that_does_not_run_is_not_waited_for() -> None:
+    web = {"depends_on": {"db": {"required": True}, "debug": {"required": False}}}
+    finish(web, ["web", "db"])
+    assert web == {"depends_on": {"db": {"required": True}}}

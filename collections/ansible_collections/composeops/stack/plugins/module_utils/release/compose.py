@@ -172,8 +172,8 @@ def _remedy(said: str) -> str:
         )
     if "depends on undefined service" in said:
         return (
-            "Declare the service. Where it has a profile, activate that with COMPOSE_PROFILES in the stack's environment,"
-            " or write `{condition: ..., required: false}`."
+            "Declare the service. Where it has a profile, activate that with COMPOSE_PROFILES in the stack's"
+            " environment, or write `{condition: ..., required: false}`."
         )
     if "Additional property" in said:
         return "Correct the name of the key or leave it out; keys that begin with x- may be anything."

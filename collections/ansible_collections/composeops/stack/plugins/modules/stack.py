@@ -46,6 +46,7 @@ options:
     description:
       - Directory on the controller whose files the compose file refers to. It lies beside or below the compose file,
         and relative paths in the compose file mean the same on the host.
+      - What C(env_file), C(extends) and C(include) name, and C(.env) beside the compose file, comes along without it.
     type: path
   environment:
     description: Values that the compose file interpolates and that anyone may read.

@@ -146,10 +146,10 @@ class Return:
 
 def choose(stack: str, wanted: int, images: Images) -> Return:
     """Return the release to go back to; raise where there is none."""
-    record = state.read_state(stack)
+    record = state.read_state(stack, PLACES.stacks)
     if record is None:
         raise InvalidInput(f"Stack {stack} was never deployed on this host.", "Deploy it (playbooks/deploy.yml).")
-    kept = history.History(stack)
+    kept = history.History(stack, PLACES.stacks)
     chosen = history.to_go_back_to(stack, kept.settled(record.release), record.release, wanted)
     present = {name: image.identifier for name, image in images.present(chosen.identifiers).items()}
     request = replace(kept.request(chosen.number), pull="missing", migration=None)
@@ -209,7 +209,11 @@ def go_back(params: Mapping[str, Any], work: StackRun, *, check: bool) -> dict[s
         "seconds": dict(outcome.seconds) if outcome.plan.changes else {},
         "summary": [
             *report.timeline(stack, outcome),
-            report.releases_summary(stack, history.History(stack).settled(outcome.release), state.read_state(stack)),
+            report.releases_summary(
+                stack,
+                history.History(stack, PLACES.stacks).settled(outcome.release),
+                state.read_state(stack, PLACES.stacks),
+            ),
         ],
         "diff": differences(observed.disk, target.files, back.request.secrets, deployment.secret_values)
         + deployment.colour_differences(observed, target),

@@ -90,7 +90,9 @@ def describe(record: state.StackState | None) -> str:
     if record is None:
         return "its deployment has not passed its health gate"
     stopped = ", stopped by an operator" if record.stopped else ""
-    return f"release {record.revision} since {record.applied_at}{stopped}"
+    number = f"{record.release} ({record.revision})" if record.release else record.revision
+    warm = f", release {record.warm_release} kept running in {record.warm}" if record.warm else ""
+    return f"release {number} since {record.applied_at}{warm}{stopped}"
 
 
 def deployed_stacks() -> list[str]:

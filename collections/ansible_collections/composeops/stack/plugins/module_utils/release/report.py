@@ -41,7 +41,7 @@ def summary(stack: str, states: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 RELEASE_COLUMNS = ["release", "began", "colour", "status", "seconds", "images", "remark"]
 WIDTH = 118
 """Of the table of releases: 120 columns, and it is shown indented."""
-IMAGES_WIDTH = 36
+IMAGES_WIDTH = 30
 ACTIVE = "*"
 
 
@@ -55,7 +55,7 @@ def releases_summary(stack: str, releases: Sequence[Release], record: StackState
             release.status + (", warm" if record and record.warm and release.number == record.warm_release else ""),
             f"{sum(release.seconds.values()):.1f}" if release.seconds else "-",
             _fitting(" ".join(sorted({_short_name(image) for image in release.images.values()})), IMAGES_WIDTH),
-            release.reason or "-",
+            release.reason.removeprefix(f"Stack {stack}: ") or "-",
         ]
         for release in releases
     ]

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
+from ansible_collections.composeops.stack.plugins.module_utils.release import disk
 from ansible_collections.composeops.stack.plugins.module_utils.release.canary_run import CanaryFailed, StepFigures
 from ansible_collections.composeops.stack.plugins.module_utils.release.colour_plan import ColourPlan, DeploymentPlan
 from ansible_collections.composeops.stack.plugins.module_utils.release.containers import Container
@@ -59,7 +60,8 @@ class Takeover:
                     self._rollout.switch(colours.colour)
             digests = self._survey.digests(target.all_services)
             if attempt.release:
-                attempt = replace(attempt, release=self._ledger.complete(attempt.release, target, digests))
+                with disk.writing(self._survey.request.name):
+                    attempt = replace(attempt, release=self._ledger.complete(attempt.release, target, digests))
             with self._timeline.step("commit"):
                 self._ledger.commit(attempt, digests)
             if colours and colours.roll and self._survey.request.rollout.watch:

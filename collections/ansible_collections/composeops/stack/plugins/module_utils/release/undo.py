@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.release import disk, render, state
 from ansible_collections.composeops.stack.plugins.module_utils.release.canary_run import StepFigures
-from ansible_collections.composeops.stack.plugins.module_utils.release.colour_plan import DeploymentPlan
+from ansible_collections.composeops.stack.plugins.module_utils.release.colour_plan import ColourPlan, DeploymentPlan
 from ansible_collections.composeops.stack.plugins.module_utils.release.containers import Container
 from ansible_collections.composeops.stack.plugins.module_utils.release.history import Release, recorded
 from ansible_collections.composeops.stack.plugins.module_utils.release.observation import Observation, Target
@@ -85,7 +85,7 @@ class Undo:
         colours = attempt.plan.colours
         record = attempt.observed.record
         left = self._withdraw(attempt) if switched else ""
-        if colours and colours.roll and record and self._survey.rollout.serving() == colours.before:
+        if colours and colours.roll and record and not self._serves_still(colours):
             left = " ".join(part for part in (left, self._abandon(attempt)) if part)
         left = " ".join(part for part in (left, self._put_back(attempt.observed, attempt.target)) if part)
         if attempt.release:
@@ -99,6 +99,10 @@ class Undo:
             containers=self._survey.what_runs(),
             restored=self._restored(attempt.observed, attempt.target),
         )
+
+    def _serves_still(self, colours: ColourPlan) -> bool:
+        """Whether requests go to a release that was to be taken back: it must not end."""
+        return bool(colours.before) and self._survey.rollout.serving() == colours.colour
 
     def _withdraw(self, attempt: Attempt) -> str:
         """Send requests back to the release before and record it again; return what is to be known of that."""

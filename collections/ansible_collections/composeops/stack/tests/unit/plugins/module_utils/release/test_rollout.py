@@ -195,6 +195,15 @@ def test_a_service_that_was_replaced_in_place_moves_into_a_colour_on_its_port(ho
     assert not host.deploy("1").plan.changes
 
 
+def test_a_service_that_fails_to_move_into_a_colour_is_put_back_where_it_was(host: Host) -> None:
+    host.deploy("1", overlapping=())
+    host.engine.never_healthy.add("web:2")
+    error = host.fail("2")
+    assert "The release before was put back, and all its services are ready." in str(error)
+    assert host.running() == {"shop": "web:1"}
+    assert not host.deploy("1", overlapping=()).plan.changes
+
+
 def test_a_service_leaves_its_colour_for_good(host: Host) -> None:
     host.deploy("1")
     host.deploy("1", overlapping=())

@@ -29,6 +29,7 @@ GROUPS = {
     "lock": ["test_stack_lock.py"],
     "host": ["test_host_state.py", "test_program.py"],
     "checks": ["test_checks.py", "test_preflight.py"],
+    "monitor": ["test_monitor.py"],
 }
 ELSEWHERE = {"bed": "tests/testbed", "collection": "tests/collection", "awx": "tests/awx"}
 # Beside anything else, clients of a busy machine would be all that they measure.

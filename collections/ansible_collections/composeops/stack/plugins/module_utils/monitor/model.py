@@ -51,6 +51,8 @@ class Rule:
     """Failures in a row that lead to an alert and a restart."""
     target: Target | None = None
     """What is restarted; None where nothing is."""
+    needs: tuple[str, ...] = ()
+    """Checks of what this one stands on: while one of them fails, a restart would help nothing."""
 
     @property
     def name(self) -> str:

@@ -90,6 +90,7 @@ def _passed(settings: Settings, state: State, rule: Rule, seen: Seen) -> Decisio
 def _failed(settings: Settings, state: State, rule: Rule, seen: Seen) -> Decision:
     before = state.checks.get(rule.name, CheckState())
     target = _of(state, rule.target) if rule.target else TargetState()
+    seen = replace(seen, hold=seen.hold or _missing(state, rule))
     counts = not seen.hold and not restraint.starting(target, seen.at)
     after = replace(
         before,
@@ -108,6 +109,11 @@ def _failed(settings: Settings, state: State, rule: Rule, seen: Seen) -> Decisio
         )
     alerts, after = _alerts(rule, after, verdict, seen.at)
     return Decision(_with_check(state, rule.name, after), alerts, rule.target if verdict.restart else None)
+
+
+def _missing(state: State, rule: Rule) -> str:
+    """Return which check of what this one stands on fails, too, as the end of a sentence; empty where none does."""
+    return next((f"{name} fails, too" for name in rule.needs if state.checks.get(name, CheckState()).failures), "")
 
 
 def _verdict(settings: Settings, rule: Rule, target: TargetState, after: CheckState, seen: Seen) -> Verdict:

@@ -103,7 +103,12 @@ def _rules(checks: Sequence[Check], raw: _Options, interval: float) -> dict[str,
         if name in own:
             raise InvalidInput(f"there are two rules for the check {name}.")
         own[name] = options
-    return {check.name: _rule(check, own.get(check.name), interval, retry, failures) for check in checks}
+    rules = {check.name: _rule(check, own.get(check.name), interval, retry, failures) for check in checks}
+    for rule in rules.values():
+        for name in rule.needs:
+            if name not in rules or name == rule.name:
+                raise InvalidInput(f"rule {rule.name} needs {name!r}, which is no other declared check.")
+    return rules
 
 
 def _rule(check: Check, options: _Options | None, interval: float, retry: float, failures: int) -> Rule:
@@ -117,6 +122,7 @@ def _rule(check: Check, options: _Options | None, interval: float, retry: float,
         options.number("retry_interval", retry) or interval,
         int(options.positive("failures", failures)),
         _target(options),
+        tuple(str(name) for name in options.list("needs")),
     )
     options.no_more()
     return rule

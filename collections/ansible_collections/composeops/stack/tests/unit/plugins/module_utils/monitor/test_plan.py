@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from ansible_collections.composeops.stack.plugins.module_utils.checks.model import TcpCheck
@@ -161,6 +161,20 @@ def test_hold_in_between_begins_the_count_anew() -> None:
     story.see(False, hold="a deployment runs")
     story.see_all("xx")
     assert story.restarts == []
+
+
+def test_nothing_is_restarted_while_what_it_needs_fails_too() -> None:
+    story = Story(settings(replace(rule("api"), needs=("database",)), rule("database", target=None)))
+    for _ in range(4):
+        story.see(False, check="database", after=15)
+        story.see(False, check="api", after=15)
+    assert story.restarts == []
+    assert "Shop/backend is not restarted: database fails, too." in story.alerts[1].text
+    story.see(True, check="database")
+    story.see_all("xx")
+    assert story.restarts == []
+    story.see(False)
+    assert len(story.restarts) == 1
 
 
 def test_restarts_come_ever_slower_and_stop_at_the_limit() -> None:

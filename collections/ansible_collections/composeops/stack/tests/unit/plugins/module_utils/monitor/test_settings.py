@@ -74,6 +74,11 @@ def test_rule_overrides_what_is_common(
     assert (rule.interval, rule.retry_interval, rule.failures) == expected
 
 
+def test_rule_says_what_a_check_stands_on() -> None:
+    rules = parse({"checks": [API, BACKUP], "rules": [{"check": "api", "needs": ["backup"]}]}).rules
+    assert (rules["api"].needs, rules["backup"].needs) == (("backup",), ())
+
+
 def test_webhooks_from_the_file_and_from_files_beside_it(tmp_path: Path) -> None:
     (tmp_path / "url").write_text(f"{SECRET}\n")
     settings = parse(
@@ -111,6 +116,8 @@ def test_webhooks_from_the_file_and_from_files_beside_it(tmp_path: Path) -> None
             {"checks": [API], "rules": [{"check": "api", "restart": "systemd", "unit": "a", "program": "b"}]},
             "restart systemd does not know program",
         ),
+        ({"checks": [API], "rules": [{"check": "api", "needs": ["db"]}]}, "rule api needs 'db', which is no other"),
+        ({"checks": [API], "rules": [{"check": "api", "needs": ["api"]}]}, "rule api needs 'api', which is no other"),
         ({"checks": [API], "webhooks": [{"name": "a"}]}, "webhook a needs either url or url_file"),
         ({"checks": [API], "webhooks": [{"url": SECRET}]}, "webhook 1 needs a name of its own"),
         ({"checks": [API], "webhooks": [{"name": "a", "url": SECRET, "format": "irc"}]}, "format is one of slack"),

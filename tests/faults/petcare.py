@@ -29,7 +29,7 @@ VERSIONS = {
     ("customer.petcare.com", "/version"): "customer-portal",
 }
 FLAG = "/etc/nginx/composeops/active/petcare.green"
-WEIGHTS = "/etc/nginx/composeops/active/petcare.to-*"
+CANARY = "/etc/nginx/composeops/active/petcare.canary"
 LOCK = "/run/composeops/stack-petcare.lock"
 FOLDER = Path("system")
 
@@ -152,7 +152,7 @@ class Petcare:
         record = self.record
         active, idle = record["colour"], self.idle
         assert self.host.exists(FLAG) == (active == "green"), f"the record says {active}, the edge another colour"
-        assert not self.host.run(f"ls {WEIGHTS}").ok, "a canary was left"
+        assert not self.host.exists(CANARY), "a canary was left"
         assert self.services_in(active) == set(ROUTED)
         assert self.services_in(idle) == (set(ROUTED) if warm else set())
         listed = self.host.output(["docker", "inspect", *stack.identifiers(self.host.output)])

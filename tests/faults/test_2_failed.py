@@ -74,7 +74,7 @@ BEFORE_IT_STARTS = [
         recorded=False,
         during=little_room,
     ),
-    Failure("lock held", Variant(NEW), ["petcare", "lock"], recorded=False, during=locked),
+    Failure("lock held", Variant(NEW), ["Stack petcare is held by"], recorded=False, during=locked),
     Failure(
         "migration fails",
         backend(options={"migration": {"service": "backend", "command": ["migrate"]}}, SAMPLE_FAULT_MIGRATION="1"),

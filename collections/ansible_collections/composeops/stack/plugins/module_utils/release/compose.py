@@ -41,7 +41,7 @@ class Compose:
         """
         read = ["--project-directory", directory, "--file", "-", "config", "--format", "json"]
         completed = self._config(read, stdin=text, environment=environment, directory=directory)
-        said = _readable(completed.stderr).replace(f"{directory}/", "")
+        said = _readable(completed.stderr).replace(f"{directory}/", "").replace("validating -: ", "")
         if not completed.ok:
             line = lines.line_of_complaint(text, said)
             raise InvalidInput(

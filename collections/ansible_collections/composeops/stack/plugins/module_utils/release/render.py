@@ -32,7 +32,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.release.definitio
     relative_mounts,
     replicas_of,
 )
-from ansible_collections.composeops.stack.plugins.module_utils.release.lines import line_of, place
+from ansible_collections.composeops.stack.plugins.module_utils.release.lines import line_of, line_of_word, place
 from ansible_collections.composeops.stack.plugins.module_utils.release.model import (
     SECRET_MARK,
     Published,
@@ -360,9 +360,9 @@ def _check_passwords(request: StackRequest, definitions: Mapping[str, Any]) -> l
 
 def _said_where(request: StackRequest, service: str, where: str) -> str:
     """Return where a password is, with its line where the compose file itself has it."""
-    line = line_of(request.compose, "services", service, "environment", where)
-    known = line != line_of(request.compose, "services", service, "environment")
-    return f"{service}: {where}" + (f" (line {line})" if known and line else "")
+    # It says what it is, with the variable or the key last: "the address in DB_URL", "--password of its command".
+    line = line_of_word(request.compose, where.rpartition(" ")[2], service)
+    return f"{service}: {where}" + (f" (line {line})" if line else "")
 
 
 def _at(request: StackRequest, *keys: str) -> str:

@@ -55,8 +55,8 @@ def test_a_complaint_has_the_line_and_no_path_of_ours() -> None:
     with pytest.raises(InvalidInput) as raised:
         adapter.canonical("services:\n  web:\n    imagee: a\n", "compose.yaml", "/aside", {})
     assert str(raised.value) == (
-        "compose.yaml is not a valid compose file, line 3: validating -: services.web Additional property imagee is not"
-        " allowed. Correct the name of the key or leave it out; keys that begin with x- may be anything."
+        "compose.yaml is not a valid compose file, line 3: services.web Additional property imagee is not allowed."
+        " Correct the name of the key or leave it out; keys that begin with x- may be anything."
     )
     adapter, _ = compose(14, stderr="env file /aside/x.env not found: stat /aside/x.env: no such file or directory\n")
     with pytest.raises(InvalidInput, match=r"env file x\.env not found.*Put the file beside the compose file"):

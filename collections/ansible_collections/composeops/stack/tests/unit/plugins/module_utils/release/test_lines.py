@@ -7,6 +7,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.release.lines imp
     line_of,
     line_of_complaint,
     line_of_variable,
+    line_of_word,
     place,
 )
 
@@ -68,7 +69,12 @@ COMPLAINTS = {
     'service "worker" refers to undefined network n: invalid compose project': 18,
     "networks.web.v2_1.driver must be a mapping": 21,
     "yaml: line 15: did not find expected ',' or ']'": 0,
-    'service "other" is in a file that is included': 5,
+    'service "other" is in a file that is included': 0,
+    "error decoding 'services[db].healthcheck.interval': time: invalid duration": 11,
+    "services.deploy.replicas: can't set container_name and db as container name must be unique": 6,
+    "dependency cycle detected: web.v2_1 -> db -> web.v2_1": 13,
+    "Invalid containerPort: 80:80": 16,
+    "Invalid containerPort: elsewhere": 0,
 }
 
 
@@ -79,3 +85,12 @@ def test_finds_what_compose_complains_about(said: str, line: int) -> None:
 
 def test_a_line_that_is_not_known_is_not_said() -> None:
     assert (place("compose.yaml", 3), place("compose.yaml", 0)) == ("compose.yaml line 3", "compose.yaml")
+
+
+@pytest.mark.parametrize(
+    ("word", "service", "line"),
+    [("A", "db", 9), ("image", "web.v2_1", 17), ("driver", "web.v2_1", 0), ("A", "elsewhere", 0)],
+    ids=["in a list", "a key", "of something else", "in another file"],
+)
+def test_finds_a_word_of_a_service(word: str, service: str, line: int) -> None:
+    assert line_of_word(TEXT, word, service) == line

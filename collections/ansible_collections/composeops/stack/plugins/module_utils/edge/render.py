@@ -50,14 +50,8 @@ def render(
             if target.stack == stack
             for colour, addresses in (endpoints[target] or {"": ()}).items()
         ]
-        if _coloured(stack, endpoints):
-            coloured = [
-                target.upstream_in(name)
-                for target in targets
-                if target.stack == stack
-                for name in endpoints[target]
-                if name
-            ]
+        coloured = _coloured(stack, endpoints)
+        if coloured:
             tree[f"snippets/colour-{stack}.conf"] = _file(
                 f"Which release of stack {stack} serves.", choice.of_request(stack)
             )
@@ -160,8 +154,10 @@ def default_servers(capabilities: Capabilities) -> list[str]:
     return _spaced([block("server", unknown), block("server", unknown_secure), block("server", status)])
 
 
-def _coloured(stack: str, endpoints: Endpoints) -> bool:
-    return any(name for target, places in endpoints.items() if target.stack == stack for name in places)
+def _coloured(stack: str, endpoints: Endpoints) -> list[str]:
+    """Return the upstreams of a stack that are in a colour."""
+    own = [(target, colour) for target, places in endpoints.items() if target.stack == stack for colour in places]
+    return sorted(target.upstream_in(colour) for target, colour in own if colour)
 
 
 def upstream(name: str, addresses: Sequence[str]) -> list[str]:

@@ -20,6 +20,8 @@ from ansible_collections.composeops.stack.plugins.module_utils.monitor.model imp
 
 FIRST_RETRY = 5.0
 LONGEST_RETRY = 300.0
+LONGEST_WAIT = 3600.0
+"""What a service may ask for at most."""
 GIVE_UP = 86_400.0
 """Seconds after which an alert is news no more."""
 MOST_WAITING = 200
@@ -74,6 +76,12 @@ def forget_unknown(state: State, webhooks: Sequence[Webhook]) -> State:
     return replace(state, queue=tuple(delivery for delivery in state.queue if delivery.webhook in names))
 
 
+def wait(delivery: Delivery, now: float) -> float:
+    """Return how many seconds to wait before the next attempt; a clock that was set back makes none longer."""
+    seconds = delivery.due - now
+    return seconds if 0 < seconds <= LONGEST_WAIT else 0.0
+
+
 def sent(state: State, delivery: Delivery, result: Outcome, now: float) -> State:
     """Return the state after an attempt to send ``delivery``, the first of its webhook."""
     rest = tuple(other for other in state.queue if other is not delivery)
@@ -103,4 +111,4 @@ def _seconds(text: str) -> float:
         seconds = float(text)
     except ValueError:
         return 0.0
-    return min(3600.0, seconds) if seconds >= 0 else 0.0
+    return min(LONGEST_WAIT, seconds) if seconds >= 0 else 0.0

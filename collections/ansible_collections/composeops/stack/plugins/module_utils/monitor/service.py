@@ -137,6 +137,9 @@ class Monitor:
             hold = "its restart is under way"
         before = self.state.checks.get(rule.name, CheckState())
         self._take(plan.decide(self._settings, self.state, Seen(rule.name, ok, now, reason, hold)), rule.name, reason)
+        if ok != (before.failures == 0):
+            # What changed is not kept until the next heartbeat.
+            self._write_metrics()
         if ok:
             self.reasons.pop(rule.name, None)
             if before.failures and not before.alerted:
@@ -197,7 +200,7 @@ class Monitor:
                 self._news[webhook.name].clear()
                 await self._news[webhook.name].wait()
                 continue
-            await asyncio.sleep(min(queue.LONGEST_RETRY, max(0.0, delivery.due - time.time())))
+            await asyncio.sleep(queue.wait(delivery, time.time()))
             await self._post(webhook)
             if queue.first(self.state, webhook.name):
                 await asyncio.sleep(SPACING)

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.composeops.stack.plugins.module_utils.monitor import queue
-from ansible_collections.composeops.stack.plugins.module_utils.monitor.model import Alert, State, Webhook, WebhookState
+from ansible_collections.composeops.stack.plugins.module_utils.monitor.model import (
+    Alert,
+    Delivery,
+    State,
+    Webhook,
+    WebhookState,
+)
 from ansible_collections.composeops.stack.plugins.module_utils.monitor.queue import Outcome
 from hypothesis import given
 from hypothesis import strategies as st
@@ -57,6 +63,13 @@ def test_service_that_asks_for_patience_gets_it() -> None:
     state = queue.enqueue(State(), [OPS], [alert("a")])
     state = queue.sent(state, state.queue[0], queue.outcome(429, "77"), NOW)
     assert state.queue[0].due == NOW + 77
+
+
+@pytest.mark.parametrize(
+    ("due", "seconds"), [(NOW - 5, 0), (NOW, 0), (NOW + 5, 5), (NOW + 3600, 3600), (NOW + 86_400, 0)]
+)
+def test_wait_is_no_longer_than_anybody_asked_for(due: float, seconds: float) -> None:
+    assert queue.wait(Delivery("ops", alert("a"), due=due), NOW) == seconds
 
 
 @pytest.mark.parametrize(

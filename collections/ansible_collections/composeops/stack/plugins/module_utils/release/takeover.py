@@ -17,7 +17,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.release.ledger im
 from ansible_collections.composeops.stack.plugins.module_utils.release.rollout import Watched
 from ansible_collections.composeops.stack.plugins.module_utils.release.survey import Survey
 from ansible_collections.composeops.stack.plugins.module_utils.release.timeline import Timeline
-from ansible_collections.composeops.stack.plugins.module_utils.release.undo import Attempt, Undo
+from ansible_collections.composeops.stack.plugins.module_utils.release.undo import Attempt, DeploymentFailed, Undo
 
 
 @dataclass(frozen=True)
@@ -72,10 +72,14 @@ class Takeover:
         except ComposeOpsError as error:
             raise self._undo.failed(error, attempt, self._timeline.seconds, switched=True) from error
         self._survey.project.forget_previous()
-        if colours and colours.retires:
-            self._retire(colours, attempt)
-        with self._timeline.step("prune"):
-            forgotten, notes = self._ledger.close(attempt, self._timeline.seconds)
+        try:
+            if colours and colours.retires:
+                self._retire(colours, attempt)
+            with self._timeline.step("prune"):
+                forgotten, notes = self._ledger.close(attempt, self._timeline.seconds)
+        except ComposeOpsError as error:
+            serves = f"Release {self._ledger.number(attempt)} serves; the next run finishes what is left."
+            raise DeploymentFailed(error, serves, changed=True, containers=self._survey.what_runs()) from error
         return Outcome(
             replace(plan, forgotten=forgotten),
             tuple(containers),

@@ -212,6 +212,26 @@ def test_a_release_that_fails_after_it_took_over_says_that_it_had(host: Host) ->
     assert "It had taken over; requests go to blue again." in str(host.fail("2"))
 
 
+def test_a_release_whose_predecessor_cannot_be_stopped_says_that_it_serves(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host.deploy("1")
+    compose = host.engine._compose
+
+    def stuck(argv: list[str], stdin: str, environment: dict[str, str]) -> tuple[int, str, str]:
+        return (1, "", "Error response from daemon: stuck") if "down" in argv else compose(argv, stdin, environment)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(host.engine, "_compose", stuck)
+        error = host.fail("2")
+    assert "docker compose down of stack shop-blue failed" in str(error)
+    assert "Release 2 serves; the next run finishes what is left." in str(error)
+    assert (host.served(), error.changed) == ("web:2", True)
+    host.deploy("2")
+    assert host.running() == {"shop": "db:1", "shop-green": "web:2"}
+    assert host.history() == {2: "active", 1: "superseded"}
+
+
 def test_a_container_that_the_kernel_killed_in_the_watch_says_so(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     host.deploy("1")
 

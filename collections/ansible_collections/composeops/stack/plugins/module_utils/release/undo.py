@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.release import disk, render, state
 from ansible_collections.composeops.stack.plugins.module_utils.release.canary_run import StepFigures
-from ansible_collections.composeops.stack.plugins.module_utils.release.colour_plan import ColourPlan, DeploymentPlan
+from ansible_collections.composeops.stack.plugins.module_utils.release.colour_plan import DeploymentPlan
 from ansible_collections.composeops.stack.plugins.module_utils.release.containers import Container
 from ansible_collections.composeops.stack.plugins.module_utils.release.history import Release, recorded
 from ansible_collections.composeops.stack.plugins.module_utils.release.observation import Observation, Target
@@ -82,35 +82,27 @@ class Undo:
         canary: Sequence[StepFigures] = (),
     ) -> DeploymentFailed:
         """Take a release back and return what is raised about it; ``switched`` says that it may have been serving."""
-        colours = attempt.plan.colours
-        record = attempt.observed.record
-        left = self._withdraw(attempt) if switched else ""
-        if colours and colours.roll and record and not self._serves_still(colours):
-            left = " ".join(part for part in (left, self._abandon(attempt)) if part)
-        left = " ".join(part for part in (left, self._put_back(attempt.observed, attempt.target)) if part)
+        back, said = self._withdraw(attempt) if switched else (True, "")
+        left = [said, *(self._take_back(attempt) if back else ())]
         if attempt.release:
             reason = error.message.splitlines()[0]
             done = replace(attempt.release, status="failed", reason=reason, seconds=dict(seconds))
             self._close(replace(done, canary=recorded(canary) or done.canary))
         return DeploymentFailed(
             error,
-            left,
+            " ".join(part for part in left if part),
             changed=attempt.plan.changes,
             containers=self._survey.what_runs(),
-            restored=self._restored(attempt.observed, attempt.target),
+            restored=back and self._restored(attempt.observed, attempt.target),
         )
 
-    def _serves_still(self, colours: ColourPlan) -> bool:
-        """Whether requests go to a release that was to be taken back: it must not end."""
-        return bool(colours.before) and self._survey.rollout.serving() == colours.colour
-
-    def _withdraw(self, attempt: Attempt) -> str:
-        """Send requests back to the release before and record it again; return what is to be known of that."""
-        colours, record = attempt.plan.colours, attempt.observed.record
-        survey = self._survey
+    def _withdraw(self, attempt: Attempt) -> tuple[bool, str]:
+        """Send requests back to the release before and record it again; return whether that was possible."""
+        colours, record, survey = attempt.plan.colours, attempt.observed.record, self._survey
+        rolls = colours is not None and colours.roll and record is not None
+        served = colours is not None and rolls and survey.rollout.serving() == colours.colour
         try:
-            served = bool(colours and colours.roll and record and survey.rollout.serving() == colours.colour)
-            if colours and colours.roll and record:
+            if colours and rolls:
                 survey.rollout.switch(colours.before or colours.colour)
             with disk.writing(survey.request.name):
                 if record:
@@ -118,8 +110,16 @@ class Undo:
                 else:
                     state.forget_state(survey.request.name, survey.root)
         except ComposeOpsError as error:
-            return f"Going back to the release before failed too, and the next run does it: {error}"
-        return f"It had taken over; requests go to {colours.before} again." if colours and served else ""
+            # What is recorded, or serves, is what the next run begins with: it must be there.
+            return False, f"Going back to the release before failed too, so that the new one keeps running: {error}"
+        return True, f"It had taken over; requests go to {colours.before} again." if colours and served else ""
+
+    def _take_back(self, attempt: Attempt) -> tuple[str, str]:
+        """Remove what was started of a release that no request goes to, and put the base back as it was."""
+        colours = attempt.plan.colours
+        rolled = colours and colours.roll and attempt.observed.record
+        abandoned = self._abandon(attempt) if rolled else ""
+        return abandoned, self._put_back(attempt.observed, attempt.target)
 
     def _close(self, release: Release) -> None:
         """Record what became of a release; on a full disk the next run does."""

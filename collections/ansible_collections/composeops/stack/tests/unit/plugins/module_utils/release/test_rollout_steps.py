@@ -206,6 +206,50 @@ def test_a_disk_that_fills_while_pulling_is_told(host: Host) -> None:
     assert host.served() == "web:1"
 
 
+def test_a_release_that_cannot_be_taken_back_keeps_running(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    host.deploy("1")
+    host.answers = late("web:2", 3.2, host)
+
+    def stuck(stack: str, colour: str, directory: str) -> None:
+        if colour == "blue":
+            raise OSError(errno.EROFS, "Read-only file system", directory)
+        switch(stack, colour, directory)
+
+    switch = active.switch
+    with monkeypatch.context() as patch:
+        patch.setattr(active, "switch", stuck)
+        error = host.fail("2")
+    assert "Going back to the release before failed too, so that the new one keeps running" in str(error)
+    assert "put back" not in str(error)
+    assert not error.restored
+    assert (host.serving, host.running()) == ("green", {"shop": "db:1", "shop-blue": "web:1", "shop-green": "web:2"})
+    host.deploy("1")
+    assert (host.served(), host.running()) == ("web:1", {"shop": "db:1", "shop-blue": "web:1"})
+
+
+def test_a_record_that_cannot_be_taken_back_keeps_both_releases_running(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host.deploy("1")
+    host.answers = late("web:2", 3.2, host)
+    write = state.write_state
+    writes: list[int] = []
+
+    def stuck(record: state.StackState, root: str) -> None:
+        writes.append(record.release)
+        if len(writes) > 1:
+            raise OSError(errno.ENOSPC, "No space left on device", root)
+        write(record, root)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(state, "write_state", stuck)
+        assert "so that the new one keeps running" in str(host.fail("2"))
+    assert host.running() == {"shop": "db:1", "shop-blue": "web:1", "shop-green": "web:2"}
+    host.answers = lambda image: ""
+    host.deploy("1")
+    assert (host.served(), host.running()) == ("web:1", {"shop": "db:1", "shop-blue": "web:1"})
+
+
 def test_a_release_that_fails_after_it_took_over_says_that_it_had(host: Host) -> None:
     host.deploy("1")
     host.answers = late("web:2", 3.2, host)

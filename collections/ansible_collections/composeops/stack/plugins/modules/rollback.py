@@ -98,31 +98,14 @@ summary:
   elements: dict
 """
 
-import contextlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError, InvalidInput
+from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import CommandRunner
-from ansible_collections.composeops.stack.plugins.module_utils.release import history, report, state
-from ansible_collections.composeops.stack.plugins.module_utils.release.availability import (
-    Absent,
-    absent,
-    bring_back,
-    names_given_back,
-)
-from ansible_collections.composeops.stack.plugins.module_utils.release.deployment import (
-    Deployment,
-    Outcome,
-    require_secrets,
-)
-from ansible_collections.composeops.stack.plugins.module_utils.release.diff import differences
-from ansible_collections.composeops.stack.plugins.module_utils.release.history import Release
-from ansible_collections.composeops.stack.plugins.module_utils.release.images import Images
-from ansible_collections.composeops.stack.plugins.module_utils.release.model import StackRequest
-from ansible_collections.composeops.stack.plugins.module_utils.release.run import PLACES, StackRun, stack_run
+from ansible_collections.composeops.stack.plugins.module_utils.release.going_back import GoingBack
+from ansible_collections.composeops.stack.plugins.module_utils.release.run import PLACES, stack_run
 from ansible_collections.composeops.stack.plugins.module_utils.secrets import store
 
 ARGUMENT_SPEC: dict[str, Any] = {
@@ -134,98 +117,13 @@ ARGUMENT_SPEC: dict[str, Any] = {
 }
 
 
-@dataclass(frozen=True)
-class Return:
-    """A release to go back to, and what that needs."""
-
-    chosen: Release
-    request: StackRequest
-    missing: Sequence[Absent]
-    """Its images that are not on this host."""
-
-
-def choose(stack: str, wanted: int, images: Images) -> Return:
-    """Return the release to go back to; raise where there is none."""
-    record = state.read_state(stack, PLACES.stacks)
-    if record is None:
-        raise InvalidInput(f"Stack {stack} was never deployed on this host.", "Deploy it (playbooks/deploy.yml).")
-    kept = history.History(stack, PLACES.stacks)
-    chosen = history.to_go_back_to(stack, kept.settled(record.release), record.release, wanted)
-    present = {name: image.identifier for name, image in images.present(chosen.identifiers).items()}
-    request = replace(kept.request(chosen.number), pull="missing", migration=None)
-    return Return(chosen, request, absent(chosen, present))
-
-
-def prepare(params: Mapping[str, Any], *, check: bool) -> dict[str, Any]:
-    """Have the images of the release on this host, and see that it can be planned; nothing moves."""
-    stack, runner = params["name"], CommandRunner()
-    images = Images(runner)
-    back = choose(stack, params["release"], images)
-    deployment = Deployment(back.request, runner, repeats=back.chosen.number)
-    require_secrets(deployment)
-    if not check:
-        bring_back(images, stack, back.chosen, back.missing, rename=False)
-    observed = deployment.observe()
-    deployment.plan(observed, deployment.target(observed))
-    return {
-        "changed": bool(back.missing),
-        "plan": [image.sentence for image in back.missing],
-        "went_back_to": back.chosen.number,
-        "release": observed.record.release if observed.record else 0,
-        "seconds": {},
-        "summary": [],
-        "diff": [],
-    }
-
-
-def go_back(params: Mapping[str, Any], work: StackRun, *, check: bool) -> dict[str, Any]:
-    """Release again what the release was."""
-    stack, runner = params["name"], CommandRunner()
-    images = Images(runner)
-    back = choose(stack, params["release"], images)
-    deployment = Deployment(back.request, runner, repeats=back.chosen.number)
-    require_secrets(deployment)
-    work.reason = f"went back to release {back.chosen.number}"
-    if back.missing and not check:
-        work.begin()
-        bring_back(images, stack, back.chosen, back.missing)
-    with contextlib.nullcontext() if check else names_given_back(images, back.missing):
-        observed = deployment.observe()
-        target = deployment.target(observed)
-        plan = deployment.plan(observed, target)
-        outcome = Outcome(plan, observed.containers, {}, observed.record.release if observed.record else 0)
-        if not check:
-            if plan.changes:
-                work.begin()
-            outcome = deployment.apply(observed, target, plan)
-    # They are pulled by their digests, not by their names.
-    by_name = {f"pull {image.reference}" for image in back.missing}
-    said = [sentence for sentence in outcome.plan.sentences() if sentence not in by_name]
-    return {
-        "changed": outcome.plan.changes or bool(back.missing),
-        "plan": [*(image.sentence for image in back.missing), *said, *outcome.notes],
-        "went_back_to": back.chosen.number,
-        "release": outcome.release,
-        "seconds": dict(outcome.seconds) if outcome.plan.changes else {},
-        "summary": [
-            *report.timeline(stack, outcome),
-            report.releases_summary(
-                stack,
-                history.History(stack, PLACES.stacks).settled(outcome.release),
-                state.read_state(stack, PLACES.stacks),
-            ),
-        ],
-        "diff": differences(observed.disk, target.files, back.request.secrets, deployment.secret_values)
-        + deployment.colour_differences(observed, target),
-    }
-
-
 def run(params: Mapping[str, Any], *, check: bool) -> dict[str, Any]:
     stack = params["name"]
     store.path(stack)
     options = {"operator": params["operator"], "wait": params["lock_wait"], "places": PLACES}
     with stack_run(stack, "rollback", check=check, **options) as work:
-        result = prepare(params, check=check) if params["prepare_only"] else go_back(params, work, check=check)
+        back = GoingBack(stack, params["release"], CommandRunner(), PLACES)
+        result = back.prepare(check=check) if params["prepare_only"] else back.go(work, check=check)
     return {**result, "warnings": work.notes} if work.notes else result
 
 

@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 """``composeops status``, ``logs`` and ``releases``: how the stacks of this host are, without Ansible at hand.
 
-What an operator does about them, ``hold``, ``resume`` and ``audit``, is in ``lock_commands``.
+What an operator does about them, ``hold``, ``resume`` and ``audit``, is in ``lock_commands``,
+and going back to an earlier release in ``rollback_commands``.
 """
 
 from __future__ import annotations
@@ -16,7 +17,14 @@ from typing import Any
 
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import CommandRunner
-from ansible_collections.composeops.stack.plugins.module_utils.release import hold, lock, lock_commands, report, state
+from ansible_collections.composeops.stack.plugins.module_utils.release import (
+    hold,
+    lock,
+    lock_commands,
+    report,
+    rollback_commands,
+    state,
+)
 from ansible_collections.composeops.stack.plugins.module_utils.release.history import History
 from ansible_collections.composeops.stack.plugins.module_utils.release.holding import describe as describe_holding
 from ansible_collections.composeops.stack.plugins.module_utils.release.operations import Operations
@@ -42,6 +50,7 @@ def register(subparsers: Any) -> None:
     releases.add_argument("--json", action="store_true", help="print them as JSON")
     releases.set_defaults(handler=run_releases)
     lock_commands.register(subparsers)
+    rollback_commands.register(subparsers)
 
 
 def run_status(arguments: argparse.Namespace) -> int:

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
+import argparse
 import json
 from functools import partial
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError, InvalidInput
+from ansible_collections.composeops.stack.plugins.module_utils.release import going_back, rollback_commands
 from ansible_collections.composeops.stack.plugins.module_utils.release.deployment import Deployment
 from ansible_collections.composeops.stack.plugins.module_utils.release.run import Places
 from ansible_collections.composeops.stack.plugins.modules import release_info, rollback
@@ -23,7 +25,8 @@ def upgraded_fixture(host: Host, monkeypatch: pytest.MonkeyPatch) -> Host:
     places = Places(str(host.root / "locks"), host.places["root"], host.places["secrets"], str(host.root / "audit"))
     monkeypatch.setattr(rollback, "PLACES", places)
     monkeypatch.setattr(rollback, "CommandRunner", lambda: host.engine)
-    monkeypatch.setattr(rollback, "Deployment", partial(Deployment, clock=host.clock, **host.places))
+    deployment = partial(Deployment, clock=host.clock, active=host.places["active"])
+    monkeypatch.setattr(going_back, "Deployment", deployment)
     host.deploy("1")
     host.deploy("2")
     return host
@@ -112,3 +115,26 @@ def test_what_was_released_is_reported(upgraded: Host) -> None:
         (1, "superseded"),
     ]
     json.dumps(found)
+
+
+def test_the_console_goes_back_too(
+    upgraded: Host, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(rollback_commands, "PLACES", rollback.PLACES)
+    monkeypatch.setattr(rollback_commands, "CommandRunner", lambda: upgraded.engine)
+    parser = argparse.ArgumentParser()
+    rollback_commands.register(parser.add_subparsers())
+
+    def say(*argv: str) -> str:
+        arguments = parser.parse_args(["rollback", "shop", *argv])
+        assert arguments.handler(arguments) == 0
+        return capsys.readouterr().out
+
+    predicted = say("--check")
+    assert upgraded.served() == "web:2"
+    done = say()
+    assert upgraded.served() == "web:1"
+    assert "switch to blue when all of it is healthy and its routes answer" in predicted
+    assert done.startswith(predicted[: predicted.index("Releases of shop")])
+    assert "Release 3 of shop" in done
+    assert '"via": "console"' in (upgraded.root / "audit").read_text()

@@ -20,7 +20,7 @@ class Absent:
     reference: str
     identifier: str
     digest: str
-    """The registry's; empty where the image never was in one."""
+    """The registry's; empty where none was recorded."""
     instead: str = ""
     """The id of the image that has the name now; empty where none has."""
 
@@ -32,7 +32,7 @@ class Absent:
     def sentence(self) -> str:
         """What is done about it."""
         if not self.digest:
-            return f"look for {self.reference} on this host: it never was in a registry"
+            return f"look for {self.reference} on this host: its digest in a registry is not known"
         return f"pull {repository(self.reference)}@{self.digest[:19]}, which it ran as {self.reference}"
 
 
@@ -40,12 +40,7 @@ def absent(release: Release, present: Mapping[str, str]) -> list[Absent]:
     """Return the images of ``release`` that are not here; ``present`` maps references to image ids. Pure."""
     digests = {image: release.digests.get(service, "") for service, image in release.images.items()}
     return [
-        Absent(
-            reference,
-            identifier,
-            "" if digests.get(reference, "") == identifier else digests.get(reference, ""),
-            present.get(reference, ""),
-        )
+        Absent(reference, identifier, digests.get(reference, ""), present.get(reference, ""))
         for reference, identifier in sorted(release.identifiers.items())
         if present.get(reference) != identifier
     ]

@@ -79,7 +79,7 @@ class Images:
                 self.name(identifier, reference)
             return ""
         if not digest:
-            return "it never was in a registry"
+            return "its digest in a registry is not known"
         exact = f"{repository(reference)}@{digest}"
         completed = self._runner.run(["docker", "pull", "--quiet", exact], timeout=PULL_TIMEOUT, check=False)
         if not completed.ok:

@@ -25,7 +25,7 @@ RELEASE = Release(
 )
 GONE = Absent("web:1", "sha256:one", "sha256:one-digest")
 MOVED = Absent("web:1", "sha256:one", "sha256:one-digest", "sha256:two")
-BUILT = Absent("web:1", "sha256:one", "")
+UNKNOWN = Absent("web:1", "sha256:one", "")
 
 
 @pytest.fixture(name="engine")
@@ -80,7 +80,10 @@ REFUSED: dict[str, tuple[Absent, str]] = {
         " web@sha256:one-digest cannot be pulled: manifest for web@sha256:one-digest not found",
     ),
     "another image has its name": (MOVED, "and another image has that name now. It cannot be had again"),
-    "it was built here": (BUILT, "It cannot be had again: it never was in a registry. Nothing was changed."),
+    "nobody knows where it came from": (
+        UNKNOWN,
+        "It cannot be had again: its digest in a registry is not known. Nothing was changed.",
+    ),
 }
 
 

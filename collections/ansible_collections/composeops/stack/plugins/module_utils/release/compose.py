@@ -61,7 +61,7 @@ class Compose:
             [*read, "--no-path-resolution"], stdin=text, environment=environment, directory=directory
         )
         written = json.loads(as_written.stdout) if as_written.ok else None
-        return dict(relative(resolved, written, directory))
+        return _with_zeroes(dict(relative(resolved, written, directory)))
 
     def existing(self, kind: str) -> set[str]:
         """Return the names of the networks, or of the volumes, that this host has."""
@@ -151,6 +151,15 @@ class Compose:
                 returncode=completed.returncode,
                 stderr=completed.stderr,
             )
+
+
+def _with_zeroes(document: dict[str, Any]) -> dict[str, Any]:
+    """Return what compose said with the limits of 0 that it leaves out of JSON, and misses when it reads that."""
+    for definition in (document.get("services") or {}).values():
+        for name, limit in (definition.get("ulimits") or {}).items():
+            if isinstance(limit, dict):
+                definition["ulimits"][name] = {"soft": 0, "hard": 0, **limit}
+    return document
 
 
 def _without(text: str, environment: Mapping[str, str]) -> list[str]:

@@ -42,6 +42,13 @@ def test_a_path_that_an_included_file_says_is_where_that_file_is(readable: bool)
     assert adapter.canonical("", "compose.yaml", "/tmp/x/stack", {}) == {"file": "./sub/data"}
 
 
+def test_a_limit_of_nothing_is_not_lost() -> None:
+    limits = {"core": {}, "nproc": {"hard": 5}, "memlock": -1}
+    adapter, _ = compose(stdout=json.dumps({"services": {"web": {"ulimits": limits}, "db": {}}}))
+    found = adapter.canonical("", "compose.yaml", "/aside", {})["services"]["web"]["ulimits"]
+    assert found == {"core": {"soft": 0, "hard": 0}, "nproc": {"soft": 0, "hard": 5}, "memlock": -1}
+
+
 def test_a_variable_of_this_process_is_no_value_of_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("PWD", "SHELL", "GIVEN"):
         monkeypatch.setenv(name, "leaked")

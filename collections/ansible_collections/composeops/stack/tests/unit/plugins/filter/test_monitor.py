@@ -5,9 +5,11 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
+import jinja2
 import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
@@ -47,3 +49,22 @@ def test_role_tells_the_monitor_every_option_and_none_that_it_does_not_know() ->
     # The directory of the state is the unit's, too, and no choice.
     assert told == read
     assert settings.parse(dict.fromkeys(read) | {"checks": [API]}).rules
+
+
+@pytest.mark.parametrize(
+    ("rules", "capabilities"),
+    [
+        ([], "CapabilityBoundingSet="),
+        ([{"check": "api", "restart": "docker"}, {"check": "b"}], "CapabilityBoundingSet="),
+        ([{"check": "b"}, {"check": "api", "restart": "systemd"}], "CapabilityBoundingSet=CAP_SYS_ADMIN"),
+    ],
+    ids=["none", "docker", "systemd"],
+)
+def test_unit_gets_what_its_rules_need_and_no_more(rules: list[dict[str, str]], capabilities: str) -> None:
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True)  # noqa: S701 (no HTML)
+    environment.filters["dirname"] = os.path.dirname
+    template = environment.from_string((ROLE / "templates/composeops-monitor.service.j2").read_text())
+    lines = template.render(monitor_rules=rules, monitor_metrics_file="/srv/metrics/a.prom").splitlines()
+    assert capabilities in lines
+    assert "ReadWritePaths=/var/lib/composeops /var/log/composeops /srv/metrics" in lines
+    assert [line for line in lines if "{" in line] == []

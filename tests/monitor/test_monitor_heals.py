@@ -139,3 +139,20 @@ def test_what_never_comes_back_is_not_restarted_for_ever(tmp_path: Path, receive
         assert [alert.body["kind"] for alert in receiver.received] == ["failing", "restart", "limit"]
     finally:
         container.stop()
+
+
+def test_int_04_resources_of_the_machine_are_watched(tmp_path: Path, receiver: Receiver) -> None:
+    # Some memory is always in use, and no disk is fuller than full.
+    thresholds = {"cpu": 0, "memory": 0.01, "disk": 100, "failures": 2}
+    container = Container(tmp_path, webhooks(receiver, "slack", "discord"), thresholds=thresholds)
+    container.start()
+    try:
+        told = receiver.wait_for(from_service("slack", "memory is running short"), "alert")
+        assert "% of memory is in use, and it was above 0.01 % for" in told.text
+        receiver.wait_for(from_service("discord", "memory is running short"), "alert for discord")
+        container.wait_until(
+            lambda: 'composeops_monitor_resource_percent{resource="disk /"}' in container.metrics.read_text(), "metrics"
+        )
+        assert container.state()["checks"]["backend"]["failures"] == 0
+    finally:
+        container.stop()

@@ -164,6 +164,7 @@ class Case:
     """A host and a wish: whatever was deployed, interrupted, kept or asked for."""
 
     active: str
+    policy: RolloutPolicy
     switched: bool
     elsewhere: bool
     """Containers are in the other colour."""
@@ -173,7 +174,6 @@ class Case:
     changed: bool
     back: bool
     stopped: bool
-    policy: RolloutPolicy
 
     def plan(self) -> ColourPlan:
         elsewhere = other(self.active)
@@ -204,7 +204,7 @@ FLAGS = (False, True)
 CANARY = CanaryPolicy((5, 50))
 POLICIES = [RolloutPolicy("blue_green", warm=warm, canary=CANARY) for warm in FLAGS]
 ALL = [
-    Case(active, *flags, policy)
+    Case(active, policy, *flags)
     for active in ("", "blue", "green")
     for flags in product(FLAGS, repeat=7)
     for policy in POLICIES

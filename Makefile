@@ -39,7 +39,7 @@ unit: venv ## Run the fast tests: pure functions, templates, contracts; seconds,
 lint: venv ## Lint and type-check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy $(COLLECTION)/plugins molecule/testbed scripts
+	$(BIN)/mypy $(COLLECTION)/plugins molecule/testbed scripts tests/support tests/load tests/faults benchmarks
 	$(BIN)/yamllint --strict .
 	$(BIN)/shellcheck $$(git ls-files ':!*.j2' | xargs grep -lE '^#!(/usr)?/bin/(env )?(ba)?sh' --)
 	$(BIN)/ansible-lint --offline --strict
@@ -68,3 +68,4 @@ down: venv ## Remove exactly what the test bed made on this machine
 .PHONY: benchmarks
 benchmarks: venv ## Measure against what a user would take instead (long; see benchmarks/README.md)
 	benchmarks/converge/run
+	benchmarks/release/run

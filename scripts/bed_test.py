@@ -1,7 +1,7 @@
 """Runs the tests that need real hosts: modules in groups, each on a bare host of its own, then the whole system.
 
 Usage: bed_test.py [GROUP ...]; without groups, all of them. Two groups run at a time; each writes a log below
-.cache/tests, whose end is shown when the group has ended.
+.cache/tests, whose end is shown when the group has ended. Those that put load on a host run alone, at the end.
 """
 
 from __future__ import annotations
@@ -26,15 +26,20 @@ GROUPS = {
     "backup": ["test_backup.py", "test_backup_info.py", "test_backup_restore.py"],
     "stack": ["test_secrets.py", "test_stack.py", "test_stack_info.py", "test_release.py"],
     "edge": ["test_nginx_sites.py", "test_certificates.py"],
+    "lock": ["test_stack_lock.py"],
     "host": ["test_host_state.py", "test_program.py"],
     "checks": ["test_checks.py", "test_preflight.py"],
+    "monitor": ["test_monitor.py"],
 }
 ELSEWHERE = {"bed": "tests/testbed", "collection": "tests/collection", "awx": "tests/awx"}
+# Beside anything else, clients of a busy machine would be all that they measure.
+ALONE = {"faults": "tests/faults"}
 
 
 def files_of(group: str) -> list[str]:
     """Return what pytest is to collect for a group."""
-    return [ELSEWHERE[group]] if group in ELSEWHERE else [f"{INTEGRATION}/{name}" for name in GROUPS[group]]
+    directories = {**ELSEWHERE, **ALONE}
+    return [directories[group]] if group in directories else [f"{INTEGRATION}/{name}" for name in GROUPS[group]]
 
 
 def unlisted() -> list[str]:
@@ -89,7 +94,7 @@ def show(group: str, passed: bool, seconds: float) -> None:
 
 
 def main() -> int:
-    names = [*GROUPS, *ELSEWHERE, SYSTEM]
+    names = [*GROUPS, *ELSEWHERE, SYSTEM, *ALONE]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("groups", nargs="*", metavar="GROUP", help=", ".join(names))
     groups = parser.parse_args().groups or names
@@ -102,7 +107,7 @@ def main() -> int:
     subprocess.run(bed("up"), cwd=ROOT, env=environment(), check=True)
     failed = []
     with ThreadPoolExecutor(max_workers=2) as pool:
-        running = [pool.submit(run_group, group) for group in groups if group != SYSTEM]
+        running = [pool.submit(run_group, group) for group in groups if group not in (SYSTEM, *ALONE)]
         for future in as_completed(running):
             group, passed, seconds = future.result()
             show(group, passed, seconds)
@@ -111,6 +116,11 @@ def main() -> int:
         scenario = [str(BIN / "molecule"), "test", "--scenario-name", "petcare"]
         if subprocess.run(scenario, cwd=ROOT, env=environment(), check=False).returncode:
             failed.append(SYSTEM)
+    for group in groups:
+        if group in ALONE:
+            _, passed, seconds = run_group(group)
+            show(group, passed, seconds)
+            failed += [] if passed else [group]
     if failed:
         print(f"Failed: {', '.join(failed)}. One group alone: make bed-test GROUPS={failed[0]}", file=sys.stderr)
     return 1 if failed else 0

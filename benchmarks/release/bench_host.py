@@ -12,7 +12,7 @@ from io import BytesIO
 from pathlib import Path
 
 from benchmarks.converge.bench_host import HarnessError, bed, testbed_directory
-from benchmarks.release import blue_green
+from benchmarks.release import in_place
 from benchmarks.release.contestants import NEW, OLD, RIVALS, Command, playbook
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,8 +34,8 @@ class BenchHost:
         return self.workspace / "logs"
 
     @property
-    def blue_green(self) -> Path:
-        return self.workspace / "blue-green"
+    def in_place(self) -> Path:
+        return self.workspace / "in-place"
 
     @property
     def inventory(self) -> Path:
@@ -43,7 +43,7 @@ class BenchHost:
 
     def run(self, command: Command, log: str, values: Mapping[str, str] | None = None) -> None:
         """Run a contestant's command to its end; what it prints goes to a log."""
-        inventories = {"inventory": str(self.inventory), "blue_green": str(self.blue_green)}
+        inventories = {"inventory": str(self.inventory), "in_place": str(self.in_place)}
         argv = command.filled_in({**inventories, **(values or {})})
         path = self.logs / f"{log}.log"
         with path.open("w", encoding="utf-8") as stream:
@@ -60,7 +60,7 @@ class BenchHost:
 
     def prepare(self) -> None:
         """Bring the pet-care system onto the host, and the rivals' files and everybody's images."""
-        blue_green.write(SYSTEM, self.blue_green)
+        in_place.write(SYSTEM, self.in_place)
         self.run(playbook("site"), "site")
         archive = rivals_archive()
         unpacked = subprocess.run(

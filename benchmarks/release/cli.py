@@ -64,7 +64,7 @@ def measure(chosen: argparse.Namespace, host: bench_host.BenchHost) -> list[Samp
     by_name = {contestant.name: contestant for contestant in CONTESTANTS}
     host.prepare()
     # Our own playbook has brought it up: everybody begins with nobody else there.
-    host.run(by_name["in-place"].end, "first-end")
+    host.run(by_name["blue-green"].end, "first-end")
     samples = []
     for repetition in range(chosen.repetitions):
         for name in interleaved(chosen.contestant, repetition):
@@ -79,7 +79,7 @@ def measure(chosen: argparse.Namespace, host: bench_host.BenchHost) -> list[Samp
             )
     if chosen.host:
         # A host that stays is left with the system serving through its own nginx configuration.
-        host.run(by_name["in-place"].begin, "last-begin", {"version": OLD})
+        host.run(by_name["blue-green"].begin, "last-begin", {"version": OLD})
     return samples
 
 

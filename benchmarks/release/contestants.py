@@ -12,9 +12,9 @@ RIVALS = "/opt/release-bench"
 
 @dataclass(frozen=True)
 class Command:
-    """An argv to be filled in (``{version}``, ``{inventory}``, ``{blue_green}``), run here or on the host as root.
+    """An argv to be filled in (``{version}``, ``{inventory}``, ``{in_place}``), run here or on the host as root.
 
-    ``{inventory}`` is the bed's for the host, ``{blue_green}`` what blue_green.py wrote.
+    ``{inventory}`` is the bed's for the host, ``{in_place}`` what in_place.py wrote.
     """
 
     argv: tuple[str, ...]
@@ -48,22 +48,22 @@ def script(name: str, *arguments: str) -> Command:
 
 VERSION = ("-e", "petcare_version={version}")
 
-BLUE_GREEN = ("{blue_green}",)
+IN_PLACE = ("{in_place}",)
 
 CONTESTANTS = (
     Contestant(
         name="blue-green",
         title="`deploy.yml`, blue and green",
-        begin=playbook("deploy", *VERSION, overlays=BLUE_GREEN),
-        upgrade=playbook("deploy", *VERSION, overlays=BLUE_GREEN),
-        end=playbook("stop", overlays=BLUE_GREEN),
+        begin=playbook("deploy", *VERSION),
+        upgrade=playbook("deploy", *VERSION),
+        end=playbook("stop"),
     ),
     Contestant(
         name="in-place",
         title="`deploy.yml`, in place",
-        begin=playbook("deploy", *VERSION),
-        upgrade=playbook("deploy", *VERSION),
-        end=playbook("stop"),
+        begin=playbook("deploy", *VERSION, overlays=IN_PLACE),
+        upgrade=playbook("deploy", *VERSION, overlays=IN_PLACE),
+        end=playbook("stop", overlays=IN_PLACE),
     ),
     Contestant(
         name="compose",

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.integration.bed_host import BedHost
+from tests.support import containers as stack
 from tests.support.outside import Outside
 
 APP, CUSTOMER, MOBILE = "app.petcare.com", "customer.petcare.com", "mobile-api.petcare.com"
@@ -31,9 +32,13 @@ DEFAULT_PASSWORDS = {"petpass123", "redispass123", "admin", "changeme", "postgre
 @pytest.fixture(scope="module")
 def containers(host: Any) -> dict[str, dict[str, Any]]:
     """What `docker inspect` says of each service's container."""
-    listed = host.check_output("docker ps -aq --filter label=com.docker.compose.project=petcare").split()
-    inspected = json.loads(host.check_output("docker inspect " + " ".join(listed)))
-    return {found["Config"]["Labels"]["com.docker.compose.service"]: found for found in inspected}
+    return stack.containers(host.check_output)
+
+
+@pytest.fixture(scope="module")
+def record(host: Any) -> dict[str, Any]:
+    """What the host has recorded of the stack."""
+    return stack.record(host.check_output)
 
 
 @pytest.fixture(scope="module")
@@ -117,10 +122,12 @@ def test_pet_02_websocket_echoes(outside: Outside) -> None:
     assert outside.echo(MOBILE, "/ws", "hello") == "hello"
 
 
-def test_pet_02_further_backends_can_be_added_to_an_upstream(host: Any) -> None:
+def test_pet_02_further_backends_can_be_added_to_an_upstream(host: Any, record: dict[str, Any]) -> None:
     upstreams = host.check_output("nginx -T 2>/dev/null")
     block = upstreams[upstreams.index("upstream") :]
-    assert "server 127.0.0.1:21000" in block
+    assert record["endpoints"]
+    for endpoint in record["endpoints"]:
+        assert f"server {endpoint['address']}:{endpoint['host_port']}" in block, endpoint
 
 
 @pytest.mark.parametrize("name", SITES)
@@ -159,7 +166,8 @@ def test_pet_04_environment_of_the_backend_is_complete(containers: dict[str, dic
     kept |= {"AWS_SECRET_ACCESS_KEY", "SENTRY_DSN"}
     for name in sorted(kept):
         path = environment[f"{name}_FILE"]
-        assert host.run(f"docker exec petcare-backend-1 test -s {path}").succeeded, f"{name} has no value in {path}"
+        found = host.run(f"docker exec {containers['backend']['Id']} test -s {path}")
+        assert found.succeeded, f"{name} has no value in {path}"
 
 
 def test_pet_04_addresses_of_the_api_reach_the_frontends(containers: dict[str, dict[str, Any]]) -> None:
@@ -219,11 +227,10 @@ def test_pet_05_postgres_is_asked_whether_it_is_ready(rendered: dict[str, Any]) 
     assert (check["interval"], check["timeout"], check["retries"]) == ("30s", "10s", 3)
 
 
-def test_pet_05_backend_waits_for_postgres(rendered: dict[str, Any]) -> None:
-    conditions = {
-        name: dependency["condition"] for name, dependency in rendered["services"]["backend"]["depends_on"].items()
-    }
-    assert conditions == {"postgres": "service_healthy", "redis": "service_started"}
+def test_pet_05_backend_is_started_after_what_it_needs(containers: dict[str, dict[str, Any]]) -> None:
+    """That it waits until PostgreSQL is healthy shows when everything starts anew (test_4_recovery.py)."""
+    started = {name: found["State"]["StartedAt"] for name, found in containers.items()}
+    assert max(started["postgres"], started["redis"]) < started["backend"]
 
 
 def test_pet_07_backups_are_taken_every_day_by_themselves(host: Any) -> None:
@@ -258,8 +265,9 @@ def test_pet_07_first_backups_are_in_the_bucket(overlay: dict[str, Any], tmp_pat
         assert len(names) > 1, source
 
 
-def test_pet_11_only_web_and_ssh_answer_from_outside(outside: Outside) -> None:
-    inner = [5432, 6379, 1883, 3000, 3001, 3002, 3003, *range(21000, 21008), 9090, 9200]
+def test_pet_11_only_web_and_ssh_answer_from_outside(outside: Outside, record: dict[str, Any]) -> None:
+    routed = [endpoint["host_port"] for endpoint in record["endpoints"]]
+    inner = [5432, 6379, 1883, 3000, 3001, 3002, 3003, *routed, 9090, 9200]
     assert [port for port in (22, 80, 443) if not outside.reachable(port, timeout=10)] == []
     assert [port for port in inner if outside.reachable(port, timeout=1)] == []
 
@@ -275,10 +283,17 @@ def test_pet_11_what_is_published_is_on_the_loopback(containers: dict[str, dict[
     assert published == {name: {"127.0.0.1"} if name in routed else set() for name in SERVICES}
 
 
-def test_pet_11_services_share_one_bridge_network(containers: dict[str, dict[str, Any]], host: Any) -> None:
-    networks = {name for found in containers.values() for name in found["NetworkSettings"]["Networks"]}
-    assert networks == {"petcare_pet-network"}
-    assert host.check_output("docker network inspect --format '{{.Driver}}' petcare_pet-network") == "bridge"
+def test_pet_11_services_share_one_bridge_network(
+    containers: dict[str, dict[str, Any]], record: dict[str, Any], host: Any
+) -> None:
+    shared, own = "petcare_pet-network", f"petcare-{record['colour']}_composeops-release"
+    joined = {name: set(found["NetworkSettings"]["Networks"]) for name, found in containers.items()}
+    routed = {"backend", "frontend", "mobile-backend", "customer-portal"}
+    assert joined == {name: {shared, own} if name in routed else {shared} for name in SERVICES}
+    inspect = "docker network inspect --format '{{.Driver}} {{.Internal}}'"
+    assert host.check_output(f"{inspect} {shared}") == "bridge false"
+    # There for names alone: it leads nowhere.
+    assert host.check_output(f"{inspect} {own}") == "bridge true"
 
 
 def test_pet_11_data_is_on_named_volumes(containers: dict[str, dict[str, Any]]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.integration.bed_host import ROOT, BedHost, PlaybookRun
+from tests.support.containers import name as container
 from tests.support.outside import Outside
 
 APP, MOBILE = "app.petcare.com", "mobile-api.petcare.com"
@@ -114,7 +115,7 @@ def test_pet_06_service_that_stays_unhealthy_fails_the_deploy_with_its_log(
     assert "backend" in message
     assert "unhealthy" in message
     assert "sample" in message, "the service's last log lines are missing"
-    assert "The release before was put back" in message
+    assert "The release before serves" in message
     assert version(outside) == "1.0.0"
 
     repaired = play(operator, "deploy")
@@ -135,7 +136,8 @@ def test_pet_06_stop_and_restart(operator: BedHost, outside: Outside) -> None:
 
 
 def test_pet_06_one_service_is_restarted(operator: BedHost) -> None:
-    started = "docker inspect --format '{{.State.StartedAt}}' petcare-frontend-1 petcare-backend-1"
+    names = " ".join(container(operator.output, service) for service in ("frontend", "backend"))
+    started = f"docker inspect --format '{{{{.State.StartedAt}}}}' {names}"
     before = operator.run(started, check=True).stdout.split()
     run = play(operator, "restart", service="frontend")
     assert run.ok, run.output
@@ -153,7 +155,7 @@ def test_pet_07_timer_service_commits_a_backup(operator: BedHost) -> None:
 
 
 def test_container_that_died_is_repaired_by_the_next_deploy(operator: BedHost, outside: Outside) -> None:
-    operator.run("docker rm --force petcare-frontend-1", check=True)
+    operator.run(f"docker rm --force {container(operator.output, 'frontend')}", check=True)
     assert outside.https(APP).status == 502
     run = play(operator, "deploy")
     assert run.ok, run.output
@@ -182,7 +184,7 @@ def test_verify_passes_and_tells_what_to_try_next(operator: BedHost) -> None:
 
 
 def test_verify_fails_with_the_reason_when_something_is_wrong(operator: BedHost) -> None:
-    operator.run("docker stop petcare-redis-1", check=True)
+    operator.run(f"docker stop {container(operator.output, 'redis')}", check=True)
     try:
         run = play(operator, "verify")
         assert not run.ok

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from datetime import datetime
 from typing import Any
 
 from tests.integration.bed_host import ROOT, BedHost, PlaybookRun
+from tests.support.containers import containers, identifiers
 from tests.support.outside import Outside
 
 APP = "app.petcare.com"
@@ -18,11 +18,6 @@ def play(operator: BedHost, name: str, **extra: Any) -> PlaybookRun:
     run = operator.playbook(ROOT / f"playbooks/{name}.yml", inventories=[PETCARE], extra_variables=extra)
     assert run.ok, run.output
     return run
-
-
-def inspected(operator: BedHost, service: str) -> dict[str, Any]:
-    (found,) = json.loads(operator.run(f"docker inspect petcare-{service}-1", check=True).stdout)
-    return dict(found["State"])
 
 
 def moment(text: str) -> datetime:
@@ -40,9 +35,7 @@ def test_pet_07_row_and_key_survive_the_loss_of_containers_and_volumes(operator:
     taken = {entry["source"]: entry["id"] for task in run.tasks for entry in task["result"].get("backups", [])}
     assert set(taken) == {"database", "redis"}
 
-    operator.run(
-        "docker ps -aq --filter label=com.docker.compose.project=petcare | xargs docker rm --force", check=True
-    )
+    operator.run(["docker", "rm", "--force", *identifiers(operator.output)], check=True)
     operator.run(
         "docker volume ls -q --filter label=com.docker.compose.project=petcare | xargs docker volume rm", check=True
     )
@@ -71,8 +64,8 @@ def test_pet_07_row_and_key_survive_the_loss_of_containers_and_volumes(operator:
 
 def assert_pet_05_backend_waited_for_postgres(operator: BedHost) -> None:
     """On the first start of an empty database the backend was started after PostgreSQL had been healthy."""
-    healthy = [
-        moment(entry["End"]) for entry in inspected(operator, "postgres")["Health"]["Log"] if not entry["ExitCode"]
-    ]
+    found = containers(operator.output)
+    log = found["postgres"]["State"]["Health"]["Log"]
+    healthy = [moment(entry["End"]) for entry in log if not entry["ExitCode"]]
     assert healthy, "PostgreSQL has no passed health check"
-    assert moment(inspected(operator, "backend")["StartedAt"]) >= min(healthy)
+    assert moment(found["backend"]["State"]["StartedAt"]) >= min(healthy)

@@ -76,6 +76,10 @@ class BedHost:
     def address(self) -> str:
         return str(self.variables["ansible_host"])
 
+    @property
+    def _results(self) -> Path:
+        return self.directory / "results.jsonl"
+
     def module(
         self,
         name: str,
@@ -116,21 +120,10 @@ class BedHost:
 
         ``arguments`` are further ones of ansible-playbook, such as ``-vvv``.
         """
-        results = self.directory / "results.jsonl"
+        results = self._results
         results.unlink(missing_ok=True)
-        argv = [str(ANSIBLE_PLAYBOOK), str(path)]
-        for inventory in [*inventories, self.inventory]:
-            argv += ["-i", str(inventory)]
-        if extra_variables:
-            argv += ["-e", json.dumps(dict(extra_variables))]
+        argv, environment = self.command(path, inventories=inventories, extra_variables=extra_variables)
         argv += [*["--check"] * check, *["--diff"] * diff, *arguments]
-        environment = {
-            **os.environ,
-            "ANSIBLE_CALLBACKS_ENABLED": "composeops.stack.summary,result_file",
-            "ANSIBLE_CALLBACK_PLUGINS": str(ROOT / "tests/integration/callback_plugins"),
-            "ANSIBLE_NOCOLOR": "1",
-            "COMPOSEOPS_RESULT_FILE": str(results),
-        }
         completed = subprocess.run(
             argv, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
         )
@@ -138,6 +131,28 @@ class BedHost:
         return PlaybookRun(
             completed.returncode, completed.stdout + completed.stderr, tuple(json.loads(line) for line in lines)
         )
+
+    def command(
+        self,
+        path: Path | str,
+        *,
+        inventories: Sequence[Path | str] = (),
+        extra_variables: Mapping[str, Any] | None = None,
+    ) -> tuple[list[str], dict[str, str]]:
+        """Return argv and environment that run a playbook against this host from the repository's root."""
+        argv = [str(ANSIBLE_PLAYBOOK), str(path)]
+        for inventory in [*inventories, self.inventory]:
+            argv += ["-i", str(inventory)]
+        if extra_variables:
+            argv += ["-e", json.dumps(dict(extra_variables))]
+        environment = {
+            **os.environ,
+            "ANSIBLE_CALLBACKS_ENABLED": "composeops.stack.summary,result_file",
+            "ANSIBLE_CALLBACK_PLUGINS": str(ROOT / "tests/integration/callback_plugins"),
+            "ANSIBLE_NOCOLOR": "1",
+            "COMPOSEOPS_RESULT_FILE": str(self._results),
+        }
+        return argv, environment
 
     def run(self, command: str | Sequence[str], *, stdin: str | None = None, check: bool = False) -> Completed:
         """Run a shell command line, or an argv, on the host as root; with ``check`` a failure raises."""
@@ -153,6 +168,10 @@ class BedHost:
         result = Completed(completed.returncode, completed.stdout, completed.stderr)
         assert result.ok or not check, f"{script!r} failed on {self.name}: {result}"
         return result
+
+    def output(self, command: str | Sequence[str]) -> str:
+        """Return what a command prints on the host; a failure raises."""
+        return self.run(command, check=True).stdout.strip()
 
     def read(self, path: str) -> str:
         """Return the content of a file on the host; a missing file raises."""

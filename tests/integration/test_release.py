@@ -16,12 +16,27 @@ __all__ = ["bare_fixture", "engine_fixture"]
 ROLLOUT = {"strategy": "blue_green", "watch": 1, "drain": 5}
 
 
-def release(stack: StackHost, version: str, *, answers: str = "", **options: Any) -> dict[str, Any]:
+def release(
+    stack: StackHost,
+    version: str,
+    *,
+    answers: str = "",
+    rollout: dict[str, Any] | None = None,
+    values: dict[str, str] | None = None,
+    **options: Any,
+) -> dict[str, Any]:
     """Release a version, which has to answer as ``answers``."""
-    stack.environment = {"VERSION": version}
+    stack.environment = {"VERSION": version, **(values or {})}
     route = {"service": "web", "port": 3000, "path": "/version", "status": 200}
     route |= {"version_header": "X-App-Version", "version": answers or version}
-    return stack.deploy(rollout=ROLLOUT, routed=[route], **options)
+    return stack.deploy(rollout={**ROLLOUT, **(rollout or {})}, routed=[route], **options)
+
+
+def released(stack: StackHost, version: str, **options: Any) -> dict[str, Any]:
+    """Release a version and be sure that it is."""
+    result = release(stack, version, **options)
+    assert not result["failed"], result["msg"]
+    return result
 
 
 def serving(stack: StackHost) -> tuple[str, str]:
@@ -38,6 +53,16 @@ def projects(stack: StackHost) -> set[str]:
     form = '{{.Label "com.docker.compose.project"}}'
     listed = set(stack.docker("ps", "--format", form).split())
     return {name for name in listed if name.startswith(STACK)}
+
+
+def containers(stack: StackHost, colour: str) -> set[str]:
+    """Return the ids of the containers that run in a colour."""
+    label = f"label=com.docker.compose.project={STACK}-{colour}"
+    return set(stack.docker("ps", "--no-trunc", "--quiet", "--filter", label).split())
+
+
+def image_there(stack: StackHost, reference: str) -> bool:
+    return stack.bed.run(["docker", "image", "inspect", reference]).ok
 
 
 def rollback(stack: StackHost, *, check: bool = False, **options: Any) -> dict[str, Any]:
@@ -111,3 +136,95 @@ def test_a_release_that_cannot_be_gone_back_to_is_refused(first: StackHost, want
     assert result["failed"]
     assert why in result["msg"]
     assert serving(first) == ("blue", "1.0.0")
+
+
+def test_an_environment_alone_is_released_and_gone_back_from(first: StackHost) -> None:
+    form = "{{range .Config.Env}}{{println .}}{{end}}"
+    result = released(first, "1.0.0", values={"START_DELAY": "0.5"})
+    assert serving(first) == ("green", "1.0.0")
+    (container,) = containers(first, "green")
+    assert "START_DELAY=0.5" in first.docker("inspect", "--format", form, container)
+    assert result["summary"][1]["title"] == f"Release {result['release']} of {STACK}"
+    went = rollback(first)
+    assert not went["failed"], went["msg"]
+    (container,) = containers(first, "blue")
+    assert "START_DELAY=0" in first.docker("inspect", "--format", form, container).splitlines()
+    assert not release(first, "1.0.0")["changed"]
+
+
+def test_an_image_that_is_gone_comes_back_by_its_digest(first: StackHost) -> None:
+    released(first, "1.1.0")
+    first.docker("image", "rm", "--force", "petcare/backend:1.0.0")
+    predicted = rollback(first, check=True, prepare_only=True)
+    assert predicted["changed"]
+    assert predicted["plan"][0].startswith("pull petcare/backend@sha256:")
+    assert not image_there(first, "petcare/backend:1.0.0")
+    prepared = rollback(first, prepare_only=True)
+    assert not prepared["failed"], prepared["msg"]
+    assert prepared["plan"] == predicted["plan"]
+    assert image_there(first, "petcare/backend:1.0.0")
+    assert serving(first)[1] == "1.1.0"
+    went = rollback(first)
+    assert not went["failed"], went["msg"]
+    assert serving(first)[1] == "1.0.0"
+
+
+def test_a_name_that_moved_to_another_image_moves_back(first: StackHost) -> None:
+    released(first, "1.1.0")
+    first.docker("tag", "petcare/backend:1.1.0", "petcare/backend:1.0.0")
+    went = rollback(first)
+    assert not went["failed"], went["msg"]
+    assert serving(first)[1] == "1.0.0"
+
+
+WARM = {"warm": True}
+
+
+def test_a_warm_release_is_one_switch_away(first: StackHost) -> None:
+    released(first, "1.0.0", rollout=WARM)
+    old, _ = serving(first)
+    kept = containers(first, old)
+    released(first, "1.1.0", rollout=WARM)
+    new, version = serving(first)
+    assert (new != old, version, containers(first, old)) == (True, "1.1.0", kept)
+    assert not release(first, "1.1.0", rollout=WARM)["changed"]
+    predicted = rollback(first, check=True)
+    went = rollback(first)
+    assert not went["failed"], went["msg"]
+    assert went["plan"] == predicted["plan"]
+    assert any("which is still running" in sentence for sentence in went["plan"])
+    assert (serving(first), containers(first, old)) == ((old, "1.0.0"), kept)
+    assert containers(first, new) == set()
+    assert went["seconds"]["start"] < 2
+
+
+def test_a_warm_release_makes_room_for_the_next_and_ends_when_nobody_wants_it(first: StackHost) -> None:
+    released(first, "1.1.0", rollout=WARM)
+    _, version = serving(first)
+    released(first, "1.1.0", rollout=WARM, values={"START_DELAY": "0.1"})
+    colour, version = serving(first)
+    assert version == "1.1.0"
+    assert projects(first) == {STACK, f"{STACK}-blue", f"{STACK}-green"}
+    states = first.bed.module("composeops.stack.stack_info", {"name": STACK})["services"]
+    assert [entry["containers"] for entry in states if entry["name"] == "web"] == [[f"{STACK}-{colour}-web-{colour}-1"]]
+    ended = released(first, "1.1.0", values={"START_DELAY": "0.1"})
+    assert ended["changed"]
+    assert "rollout.warm is off" in ended["plan"][0]
+    assert projects(first) == {STACK, f"{STACK}-{colour}"}
+    assert not release(first, "1.1.0", values={"START_DELAY": "0.1"})["changed"]
+
+
+def test_images_go_with_the_last_release_that_ran_them(first: StackHost) -> None:
+    released(first, "1.0.0")
+    assert image_there(first, "petcare/backend:1.1.0")
+    checked = release(first, "1.0.0", rollout={"keep": 1}, values={"START_DELAY": "0.2"}, check=True)
+    result = released(first, "1.0.0", rollout={"keep": 1}, values={"START_DELAY": "0.2"})
+    said = "remove the image petcare/backend:1.1.0: no release that is kept ran it"
+    assert said in checked["plan"]
+    assert said in result["plan"]
+    assert not image_there(first, "petcare/backend:1.1.0")
+    assert image_there(first, "redis:7-alpine")
+    assert len(releases(first)) == 1
+    refused = rollback(first)
+    assert refused["failed"]
+    assert "no earlier release" in refused["msg"]

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from benchmarks.converge.bench_host import HarnessError
-from benchmarks.release import blue_green, report
+from benchmarks.release import in_place, report
 from benchmarks.release.bench_host import RIVAL_NAMES, rivals_archive
 from benchmarks.release.contestants import CONTESTANTS, NEW, OLD
 from benchmarks.release.measurement import Sample, account
@@ -89,9 +89,9 @@ def test_an_upgrade_that_did_not_happen_is_not_measured(requests: tuple[Request,
 
 def test_command_lines_are_filled_in() -> None:
     by_name = {contestant.name: contestant for contestant in CONTESTANTS}
-    ours, coloured, compose = by_name["in-place"], by_name["blue-green"], by_name["compose"]
-    values = {"inventory": ".testbed/inventory-x", "blue_green": "colours", "version": NEW}
-    assert "inventories/petcare -i colours -i .testbed/inventory-x" in " ".join(coloured.upgrade.filled_in(values))
+    ours, replacing, compose = by_name["blue-green"], by_name["in-place"], by_name["compose"]
+    values = {"inventory": ".testbed/inventory-x", "in_place": "replacing", "version": NEW}
+    assert "inventories/petcare -i replacing -i .testbed/inventory-x" in " ".join(replacing.upgrade.filled_in(values))
     assert ours.upgrade.filled_in(values)[1:] == [
         *("-i", "inventories/petcare", "-i", ".testbed/inventory-x"),
         *("playbooks/deploy.yml", "-e", f"petcare_version={NEW}"),
@@ -101,17 +101,15 @@ def test_command_lines_are_filled_in() -> None:
     assert not ours.upgrade.on_host
 
 
-def test_blue_and_green_change_how_a_stack_is_released_and_nothing_else() -> None:
-    declared = {"petcare_version": "1.0.0", "stack_definitions": [{"name": "petcare", "port_base": 21000}]}
-    assert blue_green.overlay(declared) == {
-        "stack_definitions": [
-            {
-                "name": "petcare",
-                "port_base": 21000,
-                "rollout": {"strategy": "blue_green"},
-                "overlapping": ["backend"],
-            }
-        ]
+def test_in_place_changes_how_a_stack_is_released_and_nothing_else() -> None:
+    definition = {
+        "name": "petcare",
+        "port_base": 21000,
+        "rollout": {"strategy": "blue_green"},
+        "overlapping": ["backend"],
+    }
+    assert in_place.overlay({"petcare_version": "1.0.0", "stack_definitions": [definition]}) == {
+        "stack_definitions": [{"name": "petcare", "port_base": 21000, "rollout": {"strategy": "in_place"}}]
     }
 
 

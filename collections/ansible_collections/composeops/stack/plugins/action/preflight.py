@@ -20,6 +20,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.preflight.variabl
     unknown_role_variables,
 )
 from ansible_collections.composeops.stack.plugins.plugin_utils import variables as known
+from ansible_collections.composeops.stack.plugins.plugin_utils.compose_files import ComposeLoader
 
 HANDED_ON = ("name", "environment", "secrets", "published")
 """What the module needs of a stack's definition; the role `stack` takes the rest."""
@@ -101,7 +102,9 @@ class ActionModule(ActionBase):
                 line = f"line {mark.line + 1}" if mark else "it"
                 problems.append(Problem("compose", f"{label}, {line}: {error.problem}.", "Correct the YAML."))
                 continue
-            environment = {str(name): str(value) for name, value in (definition.get("environment") or {}).items()}
+            # As when it is deployed: what the stack gives wins over what lies beside the compose file.
+            given = {**self._dotenv(source), **(definition.get("environment") or {})}
+            environment = {str(name): str(value) for name, value in given.items()}
             declared = compose.Declared(
                 environment=environment,
                 secrets=[str(secret.get("name")) for secret in definition.get("secrets") or []],
@@ -112,20 +115,12 @@ class ActionModule(ActionBase):
                 Problem("compose", f"{label}: {fault}.", "Correct the file or the stack's definition.")
                 for fault in compose.faults(document, text, declared)
             ]
+            if environment:
+                stack["environment"] = given
             stacks.append({**stack, "compose": text, "images": compose.images(document, environment)})
         return stacks, problems
 
-
-class ComposeLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """Reads compose files, whose own tags (!reset, !override) change nothing that is looked at here."""
-
-
-def _untagged(loader: Any, _suffix: str, node: yaml.Node) -> Any:
-    if isinstance(node, yaml.MappingNode):
-        return loader.construct_mapping(node, deep=True)
-    if isinstance(node, yaml.SequenceNode):
-        return loader.construct_sequence(node, deep=True)
-    return loader.construct_scalar(node)
-
-
-ComposeLoader.add_multi_constructor("!", _untagged)
+    def _dotenv(self, source: str) -> dict[str, str]:
+        """Return the values beside a compose file."""
+        path = os.path.join(os.path.dirname(source), ".env")
+        return compose.dotenv(str(self._loader.get_text_file_contents(path))) if os.path.isfile(path) else {}

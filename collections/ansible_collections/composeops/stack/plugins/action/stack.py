@@ -6,11 +6,19 @@ from __future__ import annotations
 
 import base64
 import os
+from collections.abc import Collection
 from typing import Any
 
 import yaml
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible_collections.composeops.stack.plugins.module_utils.preflight.compose import dotenv
+from ansible_collections.composeops.stack.plugins.plugin_utils.compose_files import (
+    Companions,
+    ComposeFileProblem,
+    ComposeLoader,
+    override_beside,
+)
 
 LARGEST = 16 * 1024 * 1024
 """Bytes of accompanying files: they travel with every call."""
@@ -27,17 +35,23 @@ class ActionModule(ActionBase):
         arguments = dict(self._task.args)
         compose_file = arguments.pop("compose_file", None)
         directory = arguments.pop("files_directory", None)
+        notes: list[str] = []
         if compose_file and arguments.get("state", "present") == "present":
             path = self._loader.path_dwim(str(compose_file))
             text = self._read(path).decode("utf-8", "replace")
             arguments["compose"] = text
             arguments["source"] = os.path.basename(path)
             arguments["declared_services"] = declared_services(text, str(compose_file))
-            if directory:
-                arguments["files"] = self._files(path, self._loader.path_dwim(str(directory)))
+            files = self._files(path, self._loader.path_dwim(str(directory))) if directory else []
+            files += self._companions(path, arguments.get("environment") or {}, {entry["path"] for entry in files})
+            if files:
+                arguments["files"] = files
+            notes = self._notes(path, files)
         result: dict[str, Any] = self._execute_module(
             module_name="composeops.stack.stack", module_args=arguments, task_vars=task_vars
         )
+        if result.get("changed") and notes:
+            result["plan"] = [*(result.get("plan") or []), *notes]
         return result
 
     def _read(self, path: str) -> bytes:
@@ -76,6 +90,39 @@ class ActionModule(ActionBase):
             )
         return found
 
+    def _companions(
+        self, compose_file: str, environment: dict[str, Any], known: Collection[str]
+    ) -> list[dict[str, Any]]:
+        """Return the files that the compose file is made of and that are not among those of files_directory."""
+        values = {str(name): str(value) for name, value in environment.items()}
+        collected = Companions(lambda path: self._read(path).decode("utf-8", "replace"), values)
+        try:
+            paths = collected.of(compose_file)
+        except ComposeFileProblem as problem:
+            raise AnsibleActionFail(str(problem)) from problem
+        except yaml.YAMLError as error:
+            raise AnsibleActionFail(f"A file that {compose_file} names is not valid YAML: {error}") from error
+        beside = os.path.dirname(os.path.realpath(compose_file))
+        relative = {path: os.path.relpath(path, beside) for path in paths}
+        return [self._file(path, name) for path, name in relative.items() if name not in known]
+
+    def _notes(self, compose_file: str, files: list[dict[str, Any]]) -> list[str]:
+        """Return what `docker compose up` would have read and this does not."""
+        source = os.path.basename(compose_file)
+        override = override_beside(compose_file)
+        notes = (
+            [f"{override} beside {source} is not read; include it in {source} where it is meant"] if override else []
+        )
+        for entry in files:
+            if entry["path"] == ".env":
+                text = base64.b64decode(entry["content"]).decode("utf-8", "replace")
+                values = dotenv(text)
+                if "COMPOSE_FILE" in values:
+                    notes.append(f".env beside {source} has COMPOSE_FILE, which is not followed; {source} is what runs")
+                others = sorted(set(values) - {"COMPOSE_FILE"})
+                notes.append(f".env beside {source} gives {', '.join(others)}, where the stack does not")
+        return notes
+
     def _file(self, path: str, relative: str) -> dict[str, Any]:
         return {
             "path": relative,
@@ -100,17 +147,14 @@ def walk(root: str) -> list[str]:
 def declared_services(text: str, path: str) -> list[str]:
     """Return the names of the services of a compose file; raise with the line where it is not even YAML."""
     try:
-        document = yaml.load(text, Loader=_ComposeLoader)  # noqa: S506 (it is a safe loader)
+        document = yaml.load(text, Loader=ComposeLoader)  # noqa: S506 (it is a safe loader)
     except yaml.YAMLError as error:
         raise AnsibleActionFail(f"{path} is not valid YAML: {' '.join(str(error).split())}") from error
     services = document.get("services") if isinstance(document, dict) else None
-    if not isinstance(services, dict) or not services:
+    if isinstance(document, dict) and document.get("include"):
+        services = services or {}
+    elif not services:
+        services = None
+    if not isinstance(services, dict):
         raise AnsibleActionFail(f"{path} declares no services: it needs a mapping `services:` with at least one entry.")
     return sorted(str(name) for name in services)
-
-
-class _ComposeLoader(yaml.SafeLoader):
-    """YAML with compose's own tags (``!reset``, ``!override``), whose values do not matter here."""
-
-
-_ComposeLoader.add_multi_constructor("!", lambda _loader, _suffix, _node: None)

@@ -16,6 +16,8 @@ class ComposeOpsError(Exception):
         super().__init__(message)
         self.message = message
         self.remedy = remedy
+        self.notes: list[str] = []
+        """What the operator should know beside it."""
 
     def __str__(self) -> str:
         return f"{self.message} {self.remedy}".strip()

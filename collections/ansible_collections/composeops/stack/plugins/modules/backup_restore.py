@@ -21,6 +21,7 @@ description:
     backup or restore of the source.
   - Works on a stack that was deployed again, empty, after its containers and volumes were destroyed.
   - Every run restores, so every run is a change.
+  - Nothing else changes the stack meanwhile, and a stack that is held (M(composeops.stack.stack_lock)) is left alone.
 options:
   source:
     description: Name of the source.
@@ -32,6 +33,14 @@ options:
     default: newest
   host:
     description: Name of the host that made the backup, where it is not this one.
+    type: str
+    default: ""
+  lock_wait:
+    description: Seconds that another run on the stack, such as a deployment, may take to end. V(0) does not wait.
+    type: float
+    default: 0
+  operator:
+    description: Who does this, for the lock and the audit log of the host. Empty is the user of the connection.
     type: str
     default: ""
 attributes:
@@ -105,7 +114,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.composeops.stack.plugins.module_utils.backup import settings
-from ansible_collections.composeops.stack.plugins.module_utils.backup.restore import NEWEST, Plan, Restore, Restored
+from ansible_collections.composeops.stack.plugins.module_utils.backup.restore import NEWEST, By, Plan, Restore, Restored
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import CommandRunner
 
@@ -113,13 +122,16 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "source": {"type": "str", "required": True},
     "backup": {"type": "str", "default": NEWEST},
     "host": {"type": "str", "default": ""},
+    "lock_wait": {"type": "float", "default": 0},
+    "operator": {"type": "str", "default": ""},
 }
 
 
 def run(params: dict[str, Any], *, check: bool) -> dict[str, Any]:
     configured = settings.require()
     source = configured.source(params["source"])
-    restore = Restore(configured, source, CommandRunner(), wanted=params["backup"], host=params["host"])
+    by = By(params["operator"], "ansible", params["lock_wait"])
+    restore = Restore(configured, source, CommandRunner(), wanted=params["backup"], host=params["host"], by=by)
     if check:
         return _planned(source.name, restore.plan())
     restored = restore.apply()
@@ -166,6 +178,8 @@ def main() -> None:
     try:
         result = run(module.params, check=module.check_mode)
     except ComposeOpsError as error:
+        for note in error.notes:
+            module.warn(note)
         module.fail_json(msg=str(error))
     if not module._diff:
         del result["diff"]

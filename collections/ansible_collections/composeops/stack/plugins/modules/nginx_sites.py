@@ -201,6 +201,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.composeops.stack.plugins.module_utils.certificates.bundle import Bundles
+from ansible_collections.composeops.stack.plugins.module_utils.edge import choice
 from ansible_collections.composeops.stack.plugins.module_utils.edge.capabilities import Capabilities
 from ansible_collections.composeops.stack.plugins.module_utils.edge.live import LOCK, LOCK_WAIT, ROOT, LiveTree
 from ansible_collections.composeops.stack.plugins.module_utils.edge.model import (
@@ -292,7 +293,7 @@ def apply(edge: Edge, plan: Plan, wanted: Mapping[str, str]) -> list[str]:
 def predict(edge: Edge, plan: Plan, wanted: Mapping[str, str], endpoints: Endpoints) -> list[str]:
     """Have nginx judge what check mode predicts, where everything the configuration names is already there."""
     complete = not plan.placeholders and all(endpoints.values()) and edge.nginx.includes_live_tree()
-    return edge.tree.try_out(wanted, edge.nginx) if plan.files and complete else []
+    return edge.tree.try_out(choice.without_logs(wanted), edge.nginx) if plan.files and complete else []
 
 
 def run(params: Mapping[str, Any], *, check: bool) -> dict[str, Any]:

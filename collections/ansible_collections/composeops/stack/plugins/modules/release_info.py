@@ -48,6 +48,11 @@ colour:
   returned: success
   type: str
   sample: green
+warm:
+  description: Number of the release that is kept running to go back to; 0 where none is.
+  returned: success
+  type: int
+  sample: 6
 releases:
   description: The releases, the newest first.
   returned: success
@@ -97,10 +102,15 @@ releases:
       description: How long each of its steps took.
       type: dict
       returned: success
+    canary:
+      description: What each step of its canary came to, in requests, failed ones and seconds, beside the one before.
+      type: list
+      elements: dict
+      returned: success
   sample:
     - {number: 7, created_at: "2026-05-01T12:00:00+00:00", status: active, revision: 5f2b8c0de1a94b73, colour: green,
        images: {web: "shop/web:1.1.0"}, digests: {web: "sha256:1f2e"}, identifiers: {"shop/web:1.1.0": "sha256:60c9"},
-       reason: "", seconds: {start: 4.2, switch: 0.0}}
+       reason: "", seconds: {start: 4.2, switch: 0.0}, canary: []}
 summary:
   description: Table for the end of the play.
   returned: success
@@ -130,8 +140,9 @@ def run(params: Mapping[str, Any], root: str = state.DIRECTORY) -> dict[str, Any
         "changed": False,
         "active": record.release if record else 0,
         "colour": record.colour if record else "",
+        "warm": record.warm_release if record else 0,
         "releases": [asdict(release) for release in releases],
-        "summary": [report.releases_summary(stack, releases)],
+        "summary": [report.releases_summary(stack, releases, record)],
     }
 
 

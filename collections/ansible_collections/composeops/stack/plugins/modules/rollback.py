@@ -12,7 +12,10 @@ version_added: 0.1.0
 description:
   - Releases again what an earlier release consisted of, compose file, files, values and images, on the same path as any
     other release, so that no request is lost. Values of secrets are those of today.
-  - Images are looked at before anything moves. Each has to be the very image that the release ran.
+  - Images are looked at before anything moves. Each has to be the very image that the release ran. One that is missing,
+    or whose name means another image now, is pulled by its digest; where that fails too, nothing happens.
+  - Where the routed services of the release are still running (O(composeops.stack.stack#module:rollout.warm)), requests
+    are switched back to them.
   - The release that is gone back from is marked as withdrawn; going back once more passes it over.
   - The inventory still declares what it declared. The next deployment releases that again.
   - Data is not taken back. A migration of the earlier release is not run again.
@@ -27,6 +30,20 @@ options:
       - V(0) is the newest good one before the active one.
     type: int
     default: 0
+  prepare_only:
+    description:
+      - Only see that going back is possible, and get images that are not on the host. Nothing moves.
+      - A playbook does this on all hosts before it goes back on any.
+    type: bool
+    default: false
+  lock_wait:
+    description: Seconds that another run may take to end. V(0) does not wait, and says who holds the stack.
+    type: float
+    default: 0
+  operator:
+    description: Who does this, for the lock and the audit log of the host. Empty is the user of the connection.
+    type: str
+    default: ""
 attributes:
   check_mode:
     description: Can run in check mode and return changed status prediction without modifying the target.
@@ -63,6 +80,11 @@ release:
   returned: success
   type: int
   sample: 8
+seconds:
+  description: How long each step took, where anything changed.
+  returned: success
+  type: dict
+  sample: {"base": 0.2, "gate": 1.0, "switch": 0.0, "watch": 5.0, "drain": 0.5, "stop": 0.8}
 plan:
   description: What is done, or would be done in check mode, one sentence each.
   returned: success
@@ -70,73 +92,39 @@ plan:
   elements: str
   sample: ["start web (image shop/web:1.1.0 becomes shop/web:1.0.0) in blue"]
 summary:
-  description: Table for the end of the play.
+  description: Tables for the end of the play.
   returned: success
   type: list
   elements: dict
 """
 
-import contextlib
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError, InvalidInput
-from ansible_collections.composeops.stack.plugins.module_utils.io import files
+from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import CommandRunner
-from ansible_collections.composeops.stack.plugins.module_utils.release import history, report, state
-from ansible_collections.composeops.stack.plugins.module_utils.release.deployment import (
-    LOCKS,
-    Deployment,
-    require_secrets,
-)
-from ansible_collections.composeops.stack.plugins.module_utils.release.diff import differences
-from ansible_collections.composeops.stack.plugins.module_utils.release.images import Images
+from ansible_collections.composeops.stack.plugins.module_utils.release.going_back import GoingBack
+from ansible_collections.composeops.stack.plugins.module_utils.release.run import PLACES, stack_run
 from ansible_collections.composeops.stack.plugins.module_utils.secrets import store
 
 ARGUMENT_SPEC: dict[str, Any] = {
     "name": {"type": "str", "required": True},
     "release": {"type": "int", "default": 0},
+    "prepare_only": {"type": "bool", "default": False},
+    "lock_wait": {"type": "float", "default": 0},
+    "operator": {"type": "str", "default": ""},
 }
-
-
-def go_back(stack: str, wanted: int, *, check: bool) -> dict[str, Any]:
-    runner = CommandRunner()
-    record = state.read_state(stack)
-    if record is None:
-        raise InvalidInput(f"Stack {stack} was never deployed on this host.", "Deploy it (playbooks/deploy.yml).")
-    kept = history.History(stack)
-    chosen = history.to_go_back_to(stack, kept.settled(record.release), record.release, wanted)
-    present = Images(runner).present(chosen.identifiers)
-    history.require_images(stack, chosen, {name: image.identifier for name, image in present.items()})
-    request = replace(kept.request(chosen.number), pull="missing", migration=None)
-    deployment = Deployment(request, runner, repeats=chosen.number)
-    require_secrets(deployment)
-    observed = deployment.observe()
-    target = deployment.target(observed)
-    plan = deployment.plan(observed, target)
-    number = record.release
-    if not check:
-        outcome = deployment.apply(observed, target, plan)
-        plan, number = outcome.plan, outcome.release
-    return {
-        "changed": plan.changes,
-        "plan": plan.sentences(),
-        "went_back_to": chosen.number,
-        "release": number,
-        "summary": [report.releases_summary(stack, kept.settled(number))],
-        "diff": differences(observed.disk, target.files, request.secrets, deployment.secret_values)
-        + deployment.colour_differences(observed, target),
-    }
 
 
 def run(params: Mapping[str, Any], *, check: bool) -> dict[str, Any]:
     stack = params["name"]
     store.path(stack)
-    purpose = f"a run that takes stack {stack} back to an earlier release"
-    with contextlib.nullcontext() if check else files.exclusive(f"{LOCKS}/stack-{stack}.lock", purpose):
-        return go_back(stack, params["release"], check=check)
+    options = {"operator": params["operator"], "wait": params["lock_wait"], "places": PLACES}
+    with stack_run(stack, "rollback", check=check, **options) as work:
+        back = GoingBack(stack, params["release"], CommandRunner(), PLACES)
+        result = back.prepare(check=check) if params["prepare_only"] else back.go(work, check=check)
+    return {**result, "warnings": work.notes} if work.notes else result
 
 
 def main() -> None:
@@ -144,7 +132,11 @@ def main() -> None:
     try:
         result = run(module.params, check=module.check_mode)
     except ComposeOpsError as error:
+        for note in error.notes:
+            module.warn(note)
         module.fail_json(msg=str(error), changed=getattr(error, "changed", False))
+    for note in result.pop("warnings", ()):
+        module.warn(note)
     if not module._diff:
         del result["diff"]
     module.exit_json(**result)

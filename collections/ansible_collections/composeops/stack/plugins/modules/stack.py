@@ -46,6 +46,7 @@ options:
     description:
       - Directory on the controller whose files the compose file refers to. It lies beside or below the compose file,
         and relative paths in the compose file mean the same on the host.
+      - What C(env_file), C(extends) and C(include) name, and C(.env) beside the compose file, comes along without it.
     type: path
   environment:
     description: Values that the compose file interpolates and that anyone may read.
@@ -114,14 +115,63 @@ options:
         default: 5
       drain:
         description:
-          - Seconds that requests and WebSockets of the one before have to end by themselves. After that its containers
-            get their stop signal, and the C(stop_grace_period) of the compose file.
+          - Seconds that requests of the one before have to end by themselves. After that its containers get their stop
+            signal, and the C(stop_grace_period) of the compose file.
         type: float
         default: 30
+      websockets:
+        description:
+          - Seconds that what is still open after O(rollout.drain), which is WebSockets, may stay. V(0) does not wait
+            for them. The application closes what is left when it gets its stop signal, with 1012 (service restart)
+            if it is written well.
+        type: float
+        default: 0
+      warm:
+        description:
+          - Whether the routed services of the release before keep running until the next release, reached by nobody, so
+            that going back is one switch. It costs their memory.
+        type: bool
+        default: false
       keep:
         description: How many releases are kept to go back to.
         type: int
         default: 5
+      canary:
+        description:
+          - How a release is tried on a part of the requests before it gets all of them. One that does worse than the
+            one before gets none any more, and the deployment fails.
+        type: dict
+        suboptions:
+          steps:
+            description: Percent of the requests that it gets, in rising steps from 1 to 99. Empty is no canary.
+            type: list
+            elements: int
+            default: []
+          hold:
+            description: Seconds that each step is held, at least.
+            type: float
+            default: 60
+          requests:
+            description:
+              - Requests that it must have answered before a step is judged. A step is held up to five times
+                O(rollout.canary.hold) for them; when there are too few even then, the deployment fails.
+            type: int
+            default: 20
+          errors:
+            description: Percentage points that its share of failed requests may be above that of the release before.
+            type: float
+            default: 1
+          latency:
+            description: How many times as long as before its answers may take, at the 95th percentile.
+            type: float
+            default: 1.5
+          sticky:
+            description:
+              - Whether a client stays with the release that it met first, V(address) by its address or V(cookie) by a
+                cookie that is set while a canary runs. V(none) decides with every request.
+            type: str
+            choices: [none, address, cookie]
+            default: none
   migration:
     description: A command that is run once from the new image before a release starts, such as a change of the schema.
     type: dict
@@ -139,6 +189,11 @@ options:
         description: Seconds it may take.
         type: float
         default: 600
+      backup:
+        description: Backup sources (their names) that are backed up before the command runs.
+        type: list
+        elements: str
+        default: []
   published:
     description: Ports to publish deliberately, beside the routed ones.
     type: list
@@ -194,6 +249,16 @@ options:
     description: So many of the last lines of a failing service are in the error.
     type: int
     default: 40
+  lock_wait:
+    description:
+      - Seconds that another run may take to end, such as a deployment by somebody else. V(0) does not wait, and says
+        who holds the stack.
+    type: float
+    default: 0
+  operator:
+    description: Who does this, for the lock and the audit log of the host. Empty is the user of the connection.
+    type: str
+    default: ""
   services:
     description: With O(state=stopped) or O(state=restarted), only these services.
     type: list
@@ -241,6 +306,8 @@ attributes:
     support: full
 notes:
   - Needs Docker Engine and the compose plugin on the host. In check mode a host without them gets a prediction.
+  - A run has the stack for itself. While an operator holds it (M(composeops.stack.stack_lock)), every state is refused.
+  - What changed something, or tried to, is in C(/var/log/composeops/audit.jsonl) of the host.
 author:
   - ComposeOps (@composeops)
 """
@@ -394,25 +461,25 @@ summary:
 """
 
 import base64
-import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError, InvalidInput
-from ansible_collections.composeops.stack.plugins.module_utils.io import files
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import CommandRunner
 from ansible_collections.composeops.stack.plugins.module_utils.release import colours, report
+from ansible_collections.composeops.stack.plugins.module_utils.release.audit import Operation
+from ansible_collections.composeops.stack.plugins.module_utils.release.canary import check as check_canary
 from ansible_collections.composeops.stack.plugins.module_utils.release.containers import Container, by_service
 from ansible_collections.composeops.stack.plugins.module_utils.release.deployment import (
-    LOCKS,
     Deployment,
     DeploymentFailed,
     require_secrets,
 )
 from ansible_collections.composeops.stack.plugins.module_utils.release.diff import differences
 from ansible_collections.composeops.stack.plugins.module_utils.release.model import (
+    CanaryPolicy,
     HealthPolicy,
     Migration,
     Published,
@@ -422,6 +489,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.release.model imp
     StackRequest,
 )
 from ansible_collections.composeops.stack.plugins.module_utils.release.operations import Operations, Result
+from ansible_collections.composeops.stack.plugins.module_utils.release.run import PLACES, StackRun, stack_run
 from ansible_collections.composeops.stack.plugins.module_utils.secrets import store
 
 ARGUMENT_SPEC: dict[str, Any] = {
@@ -453,7 +521,21 @@ ARGUMENT_SPEC: dict[str, Any] = {
             "strategy": {"type": "str", "choices": ["in_place", "blue_green"], "default": "in_place"},
             "watch": {"type": "float", "default": 5},
             "drain": {"type": "float", "default": 30},
+            "websockets": {"type": "float", "default": 0},
+            "warm": {"type": "bool", "default": False},
             "keep": {"type": "int", "default": 5},
+            "canary": {
+                "type": "dict",
+                "apply_defaults": True,
+                "options": {
+                    "steps": {"type": "list", "elements": "int", "default": []},
+                    "hold": {"type": "float", "default": 60},
+                    "requests": {"type": "int", "default": 20},
+                    "errors": {"type": "float", "default": 1},
+                    "latency": {"type": "float", "default": 1.5},
+                    "sticky": {"type": "str", "choices": ["none", "address", "cookie"], "default": "none"},
+                },
+            },
         },
     },
     "migration": {
@@ -462,6 +544,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
             "service": {"type": "str", "required": True},
             "command": {"type": "list", "elements": "str", "required": True},
             "timeout": {"type": "float", "default": 600},
+            "backup": {"type": "list", "elements": "str", "default": []},
         },
     },
     "published": {
@@ -488,6 +571,8 @@ ARGUMENT_SPEC: dict[str, Any] = {
     },
     "pull": {"type": "str", "choices": ["missing", "always"], "default": "missing"},
     "log_lines": {"type": "int", "default": 40},
+    "lock_wait": {"type": "float", "default": 0},
+    "operator": {"type": "str", "default": ""},
     "services": {"type": "list", "elements": "str", "default": []},
     # No secret, but pages of text that nobody wants in the host's journal at every run.
     "compose": {"type": "str", "no_log": True},
@@ -535,7 +620,7 @@ def request_from(params: Mapping[str, Any]) -> StackRequest:
         secrets=tuple(params["secrets"]),
         routed=tuple(Routed(**entry) for entry in params["routed"]),
         overlapping=tuple(params["overlapping"]),
-        rollout=RolloutPolicy(**params["rollout"]),
+        rollout=rollout_from(params["name"], params["rollout"]),
         migration=migration_from(params["migration"]),
         published=tuple(Published(**entry) for entry in params["published"]),
         port_base=params["port_base"],
@@ -545,9 +630,27 @@ def request_from(params: Mapping[str, Any]) -> StackRequest:
     )
 
 
+def rollout_from(stack: str, entry: Mapping[str, Any]) -> RolloutPolicy:
+    """Return how a release takes over; raise where that is not possible."""
+    canary = CanaryPolicy(**{**entry["canary"], "steps": tuple(entry["canary"]["steps"])})
+    rollout = RolloutPolicy(**{**entry, "canary": canary})
+    for name, value, least in (
+        ("watch", rollout.watch, 0),
+        ("drain", rollout.drain, 0),
+        ("websockets", rollout.websockets, 0),
+        ("keep", rollout.keep, 1),
+    ):
+        if value < least:
+            raise InvalidInput(f"Stack {stack}: rollout.{name} is {value:g}; it must be at least {least}.")
+    check_canary(rollout, stack)
+    return rollout
+
+
 def migration_from(entry: Mapping[str, Any] | None) -> Migration | None:
     """Return the migration that is asked for."""
-    return Migration(entry["service"], tuple(entry["command"]), entry["timeout"]) if entry else None
+    if not entry:
+        return None
+    return Migration(**{**entry, "command": tuple(entry["command"]), "backup": tuple(entry["backup"])})
 
 
 def _text(value: Any) -> str:
@@ -557,7 +660,7 @@ def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def present(params: Mapping[str, Any], *, check: bool) -> dict[str, Any]:
+def present(params: Mapping[str, Any], work: StackRun, *, check: bool) -> dict[str, Any]:
     deployment = Deployment(request_from(params), CommandRunner())
     if not check:
         require_secrets(deployment)
@@ -567,12 +670,14 @@ def present(params: Mapping[str, Any], *, check: bool) -> dict[str, Any]:
         return without_engine(params, check=check)
     target = deployment.target(observed)
     plan = deployment.plan(observed, target)
-    containers: Sequence[Container] = observed.containers
+    containers: Sequence[Container] = deployment.without_warm(observed.containers)
     record = observed.record
     digests = record.images if record else {}
-    number, seconds = record.release if record else 0, {}
+    number, seconds, outcome = record.release if record else 0, {}, None
     if not check:
-        outcome = deployment.apply(observed, target, plan)
+        if plan.changes:
+            work.begin()
+        outcome = deployment.apply(observed, target, plan, changing=work.begin)
         plan, containers, digests = outcome.plan, outcome.containers, outcome.digests
         number, seconds = outcome.release, dict(outcome.seconds)
     sentences = plan.sentences()
@@ -583,14 +688,17 @@ def present(params: Mapping[str, Any], *, check: bool) -> dict[str, Any]:
     )
     return {
         "changed": plan.changes,
-        "plan": sentences,
+        "plan": [*sentences, *(outcome.notes if outcome else ())],
         "services": states,
         "endpoints": [asdict(endpoint) for endpoint in target.endpoints],
         "revision": target.revision,
         "release": number,
         "colour": plan.colours.colour if plan.colours else "",
         "seconds": seconds if plan.changes else {},
-        "summary": [report.summary(params["name"], states)],
+        "summary": [
+            report.summary(params["name"], states),
+            *(report.timeline(params["name"], outcome) if outcome else []),
+        ],
         "diff": differences(observed.disk, target.files, params["secrets"], deployment.secret_values)
         + deployment.colour_differences(observed, target),
     }
@@ -629,23 +737,45 @@ def other_result(stack: str, result: Result) -> dict[str, Any]:
     }
 
 
+OPERATIONS: dict[str, Operation] = {
+    "present": "deploy",
+    "stopped": "stop",
+    "restarted": "restart",
+    "absent": "remove",
+}
+"""What the states are called where it is told who does what."""
+
+
 def run(params: Mapping[str, Any], *, check: bool) -> dict[str, Any]:
-    stack = params["name"]
+    stack, wanted = params["name"], params["state"]
     store.path(stack)
-    # Check mode changes nothing, so it needs to keep nobody out, and leaves no lock file behind.
-    purpose = f"a run that makes stack {stack} {params['state']}"
-    with contextlib.nullcontext() if check else files.exclusive(f"{LOCKS}/stack-{stack}.lock", purpose):
-        if params["state"] == "present":
-            return present(params, check=check)
-        operations = Operations(stack, CommandRunner())
-        if params["state"] == "stopped":
-            return other_result(stack, operations.stop(params["services"], check=check))
-        if params["state"] == "restarted":
-            health = HealthPolicy(**params["health"])
-            result = operations.restart(params["services"], health, params["log_lines"], check=check)
-            return other_result(stack, result)
-        result = operations.remove(check=check)
-        return {**other_result(stack, result), "kept_volumes": list(result.volumes)}
+    options = {"operator": params["operator"], "wait": params["lock_wait"], "places": PLACES}
+    with stack_run(stack, OPERATIONS[wanted], check=check, **options) as work:
+        result = (present if wanted == "present" else other)(params, work, check=check)
+    return {**result, "warnings": work.notes} if work.notes else result
+
+
+def other(params: Mapping[str, Any], work: StackRun, *, check: bool) -> dict[str, Any]:
+    """Bring about any state but present."""
+    planned = change(params, check=True)
+    if check or not planned.changed:
+        result = planned
+    else:
+        work.begin()
+        result = change(params, check=False)
+    said = other_result(params["name"], result)
+    return {**said, "kept_volumes": list(result.volumes)} if params["state"] == "absent" else said
+
+
+def change(params: Mapping[str, Any], *, check: bool) -> Result:
+    """Stop, restart or remove the stack, or say what that would do."""
+    operations = Operations(params["name"], CommandRunner())
+    if params["state"] == "stopped":
+        return operations.stop(params["services"], check=check)
+    if params["state"] == "restarted":
+        health = HealthPolicy(**params["health"])
+        return operations.restart(params["services"], health, params["log_lines"], check=check)
+    return operations.remove(check=check)
 
 
 def main() -> None:
@@ -653,10 +783,16 @@ def main() -> None:
     try:
         result = run(module.params, check=module.check_mode)
     except DeploymentFailed as error:
+        for note in error.notes:
+            module.warn(note)
         states = report.service_states(by_service(error.containers), {}, {})
         module.fail_json(msg=str(error), changed=error.changed, summary=[report.summary(module.params["name"], states)])
     except ComposeOpsError as error:
+        for note in error.notes:
+            module.warn(note)
         module.fail_json(msg=str(error))
+    for note in result.pop("warnings", ()):
+        module.warn(note)
     if not module._diff:
         result.pop("diff", None)
     module.exit_json(**result)

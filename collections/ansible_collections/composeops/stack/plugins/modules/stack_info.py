@@ -10,7 +10,7 @@ short_description: Report the services of a stack, and what they wrote last
 version_added: 0.1.0
 description:
   - Returns state, health, image and ports of each service, where the edge reaches the routed ones, and which release
-    was deployed when.
+    was deployed when. Also returns which run is at work on the stack, and who holds it by hand.
   - Returns the last log lines of chosen services if asked. Known secrets of the stack are masked in them.
   - A stack that was never deployed, and a host without an engine, are answers and no failures.
 options:
@@ -128,6 +128,53 @@ endpoints:
   type: list
   elements: dict
   sample: [{"service": "web", "port": 8080, "address": "127.0.0.1", "host_port": 21000}]
+run:
+  description: The run that is at work on the stack now, such as a deployment; empty where none is.
+  returned: success
+  type: dict
+  contains:
+    operator:
+      description: Who started it.
+      type: str
+      returned: while one is
+    operation:
+      description: What it does.
+      type: str
+      returned: while one is
+    via:
+      description: V(ansible) or V(console).
+      type: str
+      returned: while one is
+    since:
+      description: Since when it has the stack.
+      type: str
+      returned: while one is
+    host:
+      description: The host where it runs.
+      type: str
+      returned: while one is
+    process:
+      description: Number of its process.
+      type: int
+      returned: while one is
+    step:
+      description: The step that it is at.
+      type: str
+      returned: while one is
+    heartbeat:
+      description: Since when it is at that step.
+      type: str
+      returned: while one is
+  sample:
+    {"operator": "ada", "operation": "deploy", "via": "ansible", "since": "2026-05-01T12:00:00+00:00",
+     "host": "shop1", "process": 4711, "step": "start", "heartbeat": "2026-05-01T12:00:04+00:00"}
+hold:
+  description: Who holds the stack by hand, as M(composeops.stack.stack_lock) returns it; empty where nobody does.
+  returned: success
+  type: dict
+  sample:
+    {"holder": "ada", "reason": "incident 42", "since": "2026-05-01T12:00:00+00:00",
+     "until": "2026-05-01T14:00:00+00:00", "seconds": 7200}
 logs:
   description: The last lines of each service, oldest first.
   returned: with O(log_lines) above 0
@@ -158,8 +205,11 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import CommandRunner
-from ansible_collections.composeops.stack.plugins.module_utils.release import report
+from ansible_collections.composeops.stack.plugins.module_utils.release import hold, lock, report
+from ansible_collections.composeops.stack.plugins.module_utils.release.hold import Hold
+from ansible_collections.composeops.stack.plugins.module_utils.release.lock import Holder
 from ansible_collections.composeops.stack.plugins.module_utils.release.operations import Operations
+from ansible_collections.composeops.stack.plugins.module_utils.release.run import PLACES
 
 ARGUMENT_SPEC: dict[str, Any] = {
     "name": {"type": "str", "required": True},
@@ -169,9 +219,11 @@ ARGUMENT_SPEC: dict[str, Any] = {
 
 
 def run(params: Mapping[str, Any]) -> dict[str, Any]:
-    operations = Operations(params["name"], CommandRunner())
+    stack = params["name"]
+    operations = Operations(stack, CommandRunner())
     status = operations.status(params["services"])
     record = status.record
+    running, held = lock.current(stack, PLACES.locks), hold.in_force(stack, PLACES.stacks)
     result: dict[str, Any] = {
         "changed": False,
         "deployed": record is not None,
@@ -180,12 +232,26 @@ def run(params: Mapping[str, Any]) -> dict[str, Any]:
         "applied_at": record.applied_at if record else "",
         "services": list(status.services),
         "endpoints": [asdict(endpoint) for endpoint in record.endpoints] if record else [],
-        "summary": [report.summary(params["name"], status.services)],
+        "run": _shown(running) if running else {},
+        "hold": asdict(held) if held else {},
+        "summary": [report.summary(stack, status.services), *_locks(stack, running, held)],
     }
     if params["log_lines"] > 0:
         logs = operations.logs(params["services"], params["log_lines"])
         result["logs"] = [{"service": service, "lines": lines} for service, lines in logs.items()]
     return result
+
+
+def _shown(running: Holder) -> dict[str, Any]:
+    return {name: value for name, value in asdict(running).items() if name not in ("run", "started")}
+
+
+def _locks(stack: str, running: Holder | None, held: Hold | None) -> list[dict[str, Any]]:
+    """Return a table of who keeps others from changing the stack, where somebody does."""
+    rows = [["run", running.operator, running.operation, running.since, "-"]] if running else []
+    rows += [["by hand", held.holder, held.reason, held.since, held.until]] if held else []
+    columns = ["held by", "operator", "what for", "since", "until"]
+    return [{"title": f"Who holds {stack}", "columns": columns, "rows": rows}] if rows else []
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.backup import (
     settings,
     status,
 )
-from ansible_collections.composeops.stack.plugins.module_utils.backup.restore import NEWEST, Restore
+from ansible_collections.composeops.stack.plugins.module_utils.backup.restore import NEWEST, By, Restore
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError, InvalidInput
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import CommandRunner
 from ansible_collections.composeops.stack.plugins.module_utils.tables import table
@@ -43,6 +43,9 @@ def register(subparsers: Any) -> None:
     restore.add_argument("source", metavar="SOURCE")
     restore.add_argument("--backup", default=NEWEST, metavar="ID", help="an id of `composeops backup list`")
     restore.add_argument("--host", default="", help="the host that made the backup, where it is not this one")
+    restore.add_argument(
+        "--lock-wait", type=float, default=0, metavar="SECONDS", help="how long a deployment that runs may take to end"
+    )
     restore.add_argument("--dry-run", action="store_true", help="check what can be checked, say what would be done")
     restore.set_defaults(handler=_restore)
 
@@ -83,7 +86,8 @@ def _list(arguments: argparse.Namespace) -> int:
 def _restore(arguments: argparse.Namespace) -> int:
     configured = settings.require()
     source = configured.source(arguments.source)
-    restore = Restore(configured, source, CommandRunner(), wanted=arguments.backup, host=arguments.host)
+    by = By(via="console", lock_wait=arguments.lock_wait, say=print)
+    restore = Restore(configured, source, CommandRunner(), wanted=arguments.backup, host=arguments.host, by=by)
     if arguments.dry_run:
         print("\n".join(restore.plan().steps))
         return 0

@@ -8,7 +8,7 @@ import contextlib
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ansible_collections.composeops.stack.plugins.module_utils.backup import (
@@ -35,14 +35,13 @@ from ansible_collections.composeops.stack.plugins.module_utils.backup.restorer i
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.io.files import exclusive
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Runner
+from ansible_collections.composeops.stack.plugins.module_utils.release.audit import Via
+from ansible_collections.composeops.stack.plugins.module_utils.release.run import PLACES, Places, StackRun, stack_run
 
 RESTORERS: dict[str, Restorer] = {POSTGRES: postgres_restore.RESTORER, REDIS: redis_restore.RESTORER}
 
 NEWEST = "newest"
 """The word that names the newest backup that can be believed."""
-
-STACK_LOCKS = "/run/composeops"
-"""Where the module stack keeps its locks."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +50,17 @@ class Plan:
 
     manifest: Manifest
     steps: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class By:
+    """Who restores, and how long another run on the stack may take to end."""
+
+    operator: str = ""
+    via: Via = "ansible"
+    lock_wait: float = 0
+    say: Callable[[str], None] | None = None
+    """Is told who is waited for."""
 
 
 @dataclass(frozen=True)
@@ -76,14 +86,16 @@ class Restore:
         wanted: str = NEWEST,
         host: str = "",
         directory: str = records.DIRECTORY,
-        locks: str = STACK_LOCKS,
+        by: By | None = None,
+        places: Places = PLACES,
     ) -> None:
         self._source = source
         self._runner = runner
         self._wanted = None if wanted == NEWEST else wanted
         self._host = host or settings.host
         self._directory = directory
-        self._stack_lock = os.path.join(locks, f"stack-{source.stack}.lock")
+        self._by = by or By()
+        self._places = places
         self._bucket = catalogue.open_bucket(settings.store)
         self._stamp = layout.stamp(catalogue.now())
         self._deadline = time.monotonic() + source.timeout
@@ -100,18 +112,31 @@ class Restore:
         source = self._source
         os.makedirs(self._directory, mode=0o700, exist_ok=True)
         lock = records.lock_path(source.name, self._directory)
-        purpose = f"restore of {source.name}"
-        with interruptible(), exclusive(lock, purpose), exclusive(self._stack_lock, purpose):
+        with interruptible(), exclusive(lock, f"restore of {source.name}"), self._stack_run() as work:
             notes = redis_swap.recover(source, self._runner, self._directory) if source.type == REDIS else []
             entry, job = self._choose()
             plan_ = Plan(job.manifest, self._steps(job))
+            work.begin()
+            work.reason = f"{source.name} from backup {job.manifest.id}"
             began = time.monotonic()
             with self._fetched(entry, job.manifest) as paths:
                 fetched = time.monotonic()
                 outcome = RESTORERS[source.type].apply(job, paths)
             applied = time.monotonic()
             seconds = {"fetch": round(fetched - began, 1), "apply": round(applied - fetched, 1)}
-            return Restored(plan_, outcome, seconds, (*notes, *outcome.notes))
+            return Restored(plan_, outcome, seconds, (*work.notes, *notes, *outcome.notes))
+
+    def _stack_run(self) -> contextlib.AbstractContextManager[StackRun]:
+        by = self._by
+        return stack_run(
+            self._source.stack,
+            "restore",
+            operator=by.operator,
+            via=by.via,
+            wait=by.lock_wait,
+            places=self._places,
+            say=by.say,
+        )
 
     def _choose(self) -> tuple[Entry, Job]:
         source = self._source

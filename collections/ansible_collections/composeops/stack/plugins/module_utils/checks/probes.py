@@ -41,8 +41,9 @@ from ansible_collections.composeops.stack.plugins.module_utils.checks.observatio
 )
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.io import http
-from ansible_collections.composeops.stack.plugins.module_utils.io.docker import Docker, service_of
+from ansible_collections.composeops.stack.plugins.module_utils.io.docker import PROJECT_LABEL, Docker, service_of
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Completed
+from ansible_collections.composeops.stack.plugins.module_utils.release import state
 
 PORTS_AT_ONCE = 32
 
@@ -140,7 +141,10 @@ class Prober:
     @_probe.register
     def _container(self, check: ContainerCheck) -> Observation:
         inspected = self._host.docker.containers(check.stack, check.service or None)
-        return Containers(tuple(_container(found) for found in inspected))
+        # Nobody reaches a release that is only kept running to go back to.
+        warm = state.warm_project(check.stack)
+        reached = [found for found in inspected if not warm or _project(found) != warm]
+        return Containers(tuple(_container(found) for found in reached))
 
     @_probe.register
     def _backup_age(self, check: BackupAgeCheck) -> Observation:
@@ -176,6 +180,10 @@ def _connect(host: str, port: int, timeout: float) -> Port:
     except OSError as error:
         endpoint = http.Endpoint("tcp", host, port, "", host, port)
         return Port(False, http.failed(endpoint, error, timeout).message)
+
+
+def _project(inspected: dict[str, Any]) -> str:
+    return str((inspected["Config"].get("Labels") or {}).get(PROJECT_LABEL, ""))
 
 
 def _container(inspected: dict[str, Any]) -> Container:

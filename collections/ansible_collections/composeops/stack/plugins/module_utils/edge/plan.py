@@ -117,6 +117,8 @@ def describe(path: str) -> str:
         return f"site {stem}"
     if directory == "upstreams":
         return f"upstreams of stack {stem}"
+    if stem.startswith("canary-"):
+        return f"canaries of stack {stem.removeprefix('canary-')}"
     return f"shared settings {path}"
 
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from ansible_collections.composeops.stack.plugins.module_utils.edge import choice
+from ansible_collections.composeops.stack.plugins.module_utils.edge.block import block
 from ansible_collections.composeops.stack.plugins.module_utils.edge.capabilities import Capabilities
 from ansible_collections.composeops.stack.plugins.module_utils.edge.model import (
     AddressTarget,
@@ -19,8 +21,6 @@ from ansible_collections.composeops.stack.plugins.module_utils.edge.model import
     Site,
     service_targets,
 )
-from ansible_collections.composeops.stack.plugins.module_utils.release import active
-from ansible_collections.composeops.stack.plugins.module_utils.release.colours import BLUE, GREEN
 
 TLS_DIRECTORY = "/etc/nginx/composeops/tls"
 WEBROOT = "/var/www/composeops-acme"
@@ -50,8 +50,14 @@ def render(
             if target.stack == stack
             for colour, addresses in (endpoints[target] or {"": ()}).items()
         ]
-        if _coloured(stack, endpoints):
-            tree[f"snippets/colour-{stack}.conf"] = _file(f"Which release of stack {stack} serves.", colour(stack))
+        coloured = _coloured(stack, endpoints)
+        if coloured:
+            tree[f"snippets/colour-{stack}.conf"] = _file(
+                f"Which release of stack {stack} serves.", choice.of_request(stack)
+            )
+            tree[f"canary-{stack}.conf"] = _file(
+                f"What a canary of stack {stack} gets, and how it is measured.", choice.of_host(stack, coloured)
+            )
         tree[f"upstreams/{stack}.conf"] = _file(
             f"Where the routed services of stack {stack} listen; a release changes nothing here.",
             [
@@ -66,11 +72,6 @@ def render(
             f"Site {site.name}.", site_servers(site, endpoints, capabilities, webroot)
         )
     return tree
-
-
-def block(opening: str, lines: Iterable[str]) -> list[str]:
-    """Return ``lines`` in braces behind ``opening``, indented."""
-    return [f"{opening} {{", *(f"    {line}" if line else "" for line in lines), "}"]
 
 
 def policy(capabilities: Capabilities) -> list[str]:
@@ -108,8 +109,14 @@ def policy(capabilities: Capabilities) -> list[str]:
         "gzip_min_length 1024;",
         "gzip_types " + " ".join(COMPRESSED_TYPES) + ";",
         "",
+        "# Room for the variables of stacks with long names.",
+        "variables_hash_bucket_size 256;",
+        "variables_hash_max_size 4096;",
+        "",
         "# Without an upgrade the header stays empty: that keeps connections to the services open for reuse.",
         *block("map $http_upgrade $composeops_connection", ["default upgrade;", "''      '';"]),
+        "",
+        *choice.CLIENT,
     ]
 
 
@@ -147,25 +154,10 @@ def default_servers(capabilities: Capabilities) -> list[str]:
     return _spaced([block("server", unknown), block("server", unknown_secure), block("server", status)])
 
 
-def colour(stack: str) -> list[str]:
-    """Return what chooses the colour of a stack for each request."""
-    variable = colour_variable(stack)
-    return [
-        "# A file decides with every request, so a release takes over without a reload. A reload closes idle",
-        "# connections, and a request that is sent on one at that moment is lost. `if` with nothing but `set` in it is",
-        "# safe; what is said against it is about locations. Keep open_file_cache off: it would remember the file.",
-        f"set {variable} {BLUE};",
-        *block(f"if (-f {active.flag(stack)})", [f"set {variable} {GREEN};"]),
-    ]
-
-
-def colour_variable(stack: str) -> str:
-    """Return the variable with the colour of a stack; variables have no dashes, and no two stacks get the same one."""
-    return "$composeops_colour_" + stack.replace("_", "_u").replace("-", "_d")
-
-
-def _coloured(stack: str, endpoints: Endpoints) -> bool:
-    return any(name for target, places in endpoints.items() if target.stack == stack for name in places)
+def _coloured(stack: str, endpoints: Endpoints) -> list[str]:
+    """Return the upstreams of a stack that are in a colour."""
+    own = [(target, colour) for target, places in endpoints.items() if target.stack == stack for colour in places]
+    return sorted(target.upstream_in(colour) for target, colour in own if colour)
 
 
 def upstream(name: str, addresses: Sequence[str]) -> list[str]:
@@ -250,7 +242,7 @@ def _answered(site: Site, endpoints: Endpoints) -> list[str]:
 def _upstream_of(route: Route, endpoints: Endpoints) -> str:
     target = route.target
     if isinstance(target, ServiceTarget) and any(endpoints[target]):
-        return f"{target.upstream}-{colour_variable(target.stack)}"
+        return f"{target.upstream}-{choice.colour_variable(target.stack)}"
     return target.upstream
 
 

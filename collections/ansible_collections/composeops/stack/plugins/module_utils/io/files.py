@@ -18,6 +18,15 @@ LOCK_POLL = 0.1
 """Seconds between two attempts to take a lock that another holds."""
 
 
+class LockHeld(ComposeOpsError):
+    """Another process keeps the lock."""
+
+    def __init__(self, path: str, holder: str) -> None:
+        super().__init__(f"{path} is held by {holder}.", "Wait until it has ended, then run again.")
+        self.holder = holder
+        """What it wrote into the lock file, with the number of its process at the end."""
+
+
 def read_bytes(path: str) -> bytes | None:
     """Return the content of ``path``, or None where there is no such file."""
     try:
@@ -89,7 +98,7 @@ def _discard(temporary: str) -> None:
 
 @contextlib.contextmanager
 def exclusive(path: str, purpose: str, *, wait: float = 0) -> Iterator[None]:
-    """Hold the lock file ``path`` while the block runs; raise, naming the holder, when another keeps it.
+    """Hold the lock file ``path`` while the block runs; raise ``LockHeld``, naming the holder, when another keeps it.
 
     ``wait`` is how many seconds the other may take to let go, for locks that are held briefly; without it, none.
 
@@ -100,8 +109,8 @@ def exclusive(path: str, purpose: str, *, wait: float = 0) -> Iterator[None]:
         deadline = time.monotonic() + wait
         while not _locked(stream):
             if time.monotonic() >= deadline:
-                holder = stream.read().strip() or "another run"
-                raise ComposeOpsError(f"{path} is held by {holder}.", "Wait until it has ended, then run again.")
+                stream.seek(0)
+                raise LockHeld(path, stream.read().strip() or "another run")
             time.sleep(LOCK_POLL)
         stream.seek(0)
         stream.truncate()

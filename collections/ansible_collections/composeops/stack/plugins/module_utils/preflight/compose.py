@@ -14,10 +14,17 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.composeops.stack.plugins.module_utils.release.lines import line_of as line_of_key
+
 # $$ is a dollar sign; the rest is what compose interpolates: $NAME, ${NAME} and ${NAME} with a default or an error.
 _VARIABLE = re.compile(
     r"\$(?:(?P<escaped>\$)|(?P<plain>[A-Za-z_]\w*)|\{(?P<braced>[A-Za-z_]\w*)(?P<rest>(?::?[-?+])[^}]*)?\})"
 )
+
+
+_DOTENV = re.compile(r"^\s*(?:export\s+)?([A-Za-z_]\w*)\s*[=:](.*)$")
+_OWN = frozenset({"COMPOSE_PROJECT_NAME"})
+"""Variables that compose itself gives a value."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +49,9 @@ def faults(document: Any, text: str, declared: Declared) -> list[str]:
     if not isinstance(services, Mapping) or not services:
         return ["it has no services"]
     complete = not ({"include"} & set(document))
-    found = [fault for name, service in services.items() for fault in _service(str(name), service, services, complete)]
+    found = [
+        fault for name, service in services.items() for fault in _service(str(name), service, text, services, complete)
+    ]
     if complete:
         for kind in ("routed", "published"):
             found += [
@@ -54,7 +63,7 @@ def faults(document: Any, text: str, declared: Declared) -> list[str]:
     found += [
         f"line {line_of(text, name)} uses {name}, which neither environment nor secrets of the stack define"
         f"{_nearest(name, declared.variables)}"
-        for name in sorted(required_variables(document) - declared.variables)
+        for name in sorted(required_variables(document) - declared.variables - _OWN)
     ]
     found += [
         f"line {line_of(text, name)} requires {name}, and its value in the stack's environment is empty"
@@ -62,6 +71,12 @@ def faults(document: Any, text: str, declared: Declared) -> list[str]:
         if declared.environment.get(name) == ""
     ]
     return found
+
+
+def dotenv(text: str) -> dict[str, str]:
+    """Return the values of a `.env` file, as far as they are read without its finer points."""
+    found = (_DOTENV.match(line) for line in text.splitlines())
+    return {match[1]: re.sub(r"\s+#.*$", "", match[2]).strip().strip("\"'") for match in found if match}
 
 
 def images(document: Any, environment: Mapping[str, str]) -> list[str]:
@@ -120,17 +135,25 @@ def line_of(text: str, variable: str) -> int:
     return 1
 
 
-def _service(name: str, service: Any, services: Mapping[str, Any], complete: bool) -> Iterator[str]:
+def _service(name: str, service: Any, text: str, services: Mapping[str, Any], complete: bool) -> Iterator[str]:
     if not isinstance(service, Mapping):
-        yield f"service {name} is not a mapping"
+        yield f"{_at(text, name)}service {name} is not a mapping"
         return
     if not {"image", "build", "extends"} & set(service):
         nearest = difflib.get_close_matches("image", map(str, service), 1)
-        yield f"service {name} has neither image nor build" + (f" (is {nearest[0]} one of them?)" if nearest else "")
+        known = f" (is {nearest[0]} one of them?)" if nearest else ""
+        yield f"{_at(text, name, *nearest)}service {name} has neither image nor build{known}"
     if complete:
         for other in service.get("depends_on") or ():
             if other not in services:
-                yield f"service {name} depends on {other}, which it does not have{_nearest(other, services)}"
+                nearest_name = _nearest(other, services)
+                where = _at(text, name, "depends_on")
+                yield f"{where}service {name} depends on {other}, which it does not have{nearest_name}"
+
+
+def _at(text: str, *keys: str) -> str:
+    line = line_of_key(text, "services", *keys)
+    return f"line {line}: " if line else ""
 
 
 def _secrets(document: Mapping[str, Any], declared: Declared) -> list[str]:

@@ -4,29 +4,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from ansible_collections.composeops.stack.plugins.module_utils.release import colours
 from ansible_collections.composeops.stack.plugins.module_utils.release.containers import Container
-from ansible_collections.composeops.stack.plugins.module_utils.release.model import RolloutPolicy, Service
+from ansible_collections.composeops.stack.plugins.module_utils.release.model import Migration, RolloutPolicy, Service
 from ansible_collections.composeops.stack.plugins.module_utils.release.plan import Plan, ServicePlan, make_plan
+from ansible_collections.composeops.stack.plugins.module_utils.release.retention import Forgotten
+from ansible_collections.composeops.stack.plugins.module_utils.release.state import StackState
+from ansible_collections.composeops.stack.plugins.module_utils.release.warm import (
+    KeptWarm,
+    Warm,
+    keep_on,
+    listed,
+    revival,
+    take_turns,
+)
 
 StepName = Literal[
-    "recover", "pull", "base", "migrate", "start", "gate", "switch", "commit", "watch", "drain", "stop", "prune"
-]
-STEPS: tuple[StepName, ...] = (
     "recover",
     "pull",
+    "backup",
     "base",
     "migrate",
     "start",
     "gate",
+    "canary",
     "switch",
     "commit",
     "watch",
     "drain",
+    "websockets",
+    "stop",
+    "prune",
+]
+STEPS: tuple[StepName, ...] = (
+    "recover",
+    "pull",
+    "backup",
+    "base",
+    "migrate",
+    "start",
+    "gate",
+    "canary",
+    "switch",
+    "commit",
+    "watch",
+    "drain",
+    "websockets",
     "stop",
     "prune",
 )
@@ -42,7 +69,7 @@ class ColourPlan:
     before: str
     """Where they run now; empty before the first deployment."""
     roll: bool
-    """Whether a release starts in ``colour`` and takes over."""
+    """Whether a release takes over in ``colour``."""
     services: Plan
     """What happens in ``colour``."""
     reasons: tuple[ServicePlan, ...] = ()
@@ -51,28 +78,56 @@ class ColourPlan:
     """Colours in which an interrupted run left containers."""
     switch_back: bool = False
     """An interrupted run switched and did not get to recording it."""
+    canary_left: tuple[str, ...] = ()
+    """Colours that an interrupted run gave a share of the requests."""
     migration: str = ""
     """What is run once before the release starts."""
+    backup: tuple[str, ...] = ()
+    """What is backed up before that."""
+    canary: tuple[int, ...] = ()
+    """The shares of the requests that the release gets before it gets all."""
+    warm: Warm = field(default_factory=Warm)
+    """What happens to the release that was kept running, and to the one that may be kept now."""
     policy: RolloutPolicy = field(default_factory=RolloutPolicy)
 
     @property
     def retires(self) -> str:
-        """The colour that is stopped once nothing leads there any more."""
+        """The colour that is drained once new requests no longer go there, and stopped unless it is kept."""
         return self.before if self.before != self.colour else ""
 
     @property
     def changes(self) -> bool:
-        return bool(self.roll or self.services.changes or self.leftovers or self.switch_back or self.retires)
+        moved = self.roll or self.services.changes or self.retires
+        return bool(moved or self.leftovers or self.switch_back or self.canary_left or self.warm.changes)
 
     def sentences(self) -> list[str]:
-        said = [f"switch back to {self.before}: an earlier run ended before it committed"] if self.switch_back else []
+        said = [
+            f"send no requests to {colour} any more: an earlier run ended during its canary"
+            for colour in self.canary_left
+        ]
+        said += [f"switch back to {self.before}: an earlier run ended before it committed"] if self.switch_back else []
         said += [f"drain and stop what an earlier run left in {colour}" for colour in self.leftovers]
+        said += self.warm.sentences()
         if not self.roll:
             return said + [f"{self.colour}: {deed}" for deed in self.services.deeds()] + self._retirement()
+        said += [f"back up {source}" for source in self.backup]
         said += [f"run once before: {self.migration}"] if self.migration else []
-        said += [f"{self._verb(deed)} in {self.colour}" for deed in self.reasons]
-        said.append(f"switch to {self.colour} when all of it is healthy and its routes answer")
-        return said + self._retirement()
+        return [*said, *self._takeover(), *self._retirement()]
+
+    def _takeover(self) -> list[str]:
+        if self.warm.revives:
+            said = [f"start {deed.name} in {self.colour}" for deed in self.services.actions]
+            kept = f"release {self.warm.release} in {self.colour}"
+            return [*said, f"switch back to {kept}, which is still running, when its routes answer"]
+        said = [f"{self._verb(deed)} in {self.colour}" for deed in self.reasons]
+        if self.canary:
+            shares = listed([f"{share}" for share in self.canary])
+            held = f"{self.policy.canary.hold:g} s or longer" + (" each" if len(self.canary) > 1 else "")
+            said.append(
+                f"give {self.colour} {shares} % of the requests for {held}, and end the release where it does worse"
+                f" than {self.before}"
+            )
+        return [*said, f"switch to {self.colour} when all of it is healthy and its routes answer"]
 
     def _verb(self, deed: ServicePlan) -> str:
         return f"start {deed.name}" + (f" ({deed.reason})" if deed.reason else "")
@@ -80,7 +135,13 @@ class ColourPlan:
     def _retirement(self) -> list[str]:
         if not self.retires:
             return []
-        return [f"drain {self.retires} for up to {self.policy.drain:g} s, then stop it"]
+        websockets = f", and WebSockets for {self.policy.websockets:g} s more" if self.policy.websockets else ""
+        drained = f"drain {self.retires} for up to {self.policy.drain:g} s{websockets}"
+        if not self.warm.stays:
+            return [f"{drained}, then stop it"]
+        stays = listed(self.warm.stays)
+        ends = f", and stop {listed(self.warm.ends)}" if self.warm.ends else ""
+        return [f"{drained}, then keep {stays} running there, reached by nobody{ends}"]
 
 
 @dataclass(frozen=True)
@@ -91,6 +152,8 @@ class DeploymentPlan:
     colours: ColourPlan | None = None
     notes: tuple[str, ...] = ()
     record: bool = False
+    forgotten: Forgotten = field(default_factory=Forgotten)
+    """What is no longer kept afterwards."""
 
     @property
     def changes(self) -> bool:
@@ -116,7 +179,7 @@ class DeploymentPlan:
         said += self.colours.sentences() if self.colours else []
         if self.record and not said:
             said.append("record the deployment: an earlier run ended before it did")
-        return [*said, *self.notes]
+        return [*said, *self.forgotten.sentences(), *self.notes]
 
     @staticmethod
     def _images(first: Sequence[str], second: Sequence[str]) -> tuple[str, ...]:
@@ -134,6 +197,9 @@ class Colours:
     running: Sequence[Service]
     """What the files of the active colour declare."""
     containers: Mapping[str, Sequence[Container]]
+    weights: Mapping[str, int] = field(default_factory=dict)
+    """Percent of the requests that go to a colour although another one serves."""
+    kept: KeptWarm = field(default_factory=KeptWarm)
 
 
 def plan_colours(
@@ -145,18 +211,30 @@ def plan_colours(
     writes: Sequence[str],
     written_at: Mapping[str, float],
     was_stopped: bool,
-    migration: str = "",
+    migration: Migration | None = None,
+    routed: Collection[str] = (),
+    going_back: bool = False,
     policy: RolloutPolicy,
 ) -> ColourPlan:
     """Return what to do; ``writes`` and ``written_at`` are about the files of the active colour."""
     active = there.active
     current = there.containers.get(active, ()) if active else ()
-    leftovers = tuple(colour for colour in colours.COLOURS if colour != active and there.containers.get(colour))
-    switch_back = bool(active) and there.serving != active
+    kept = there.kept if there.kept.colour != active and there.containers.get(there.kept.colour) else KeptWarm()
+    left = ColourPlan(
+        colour="",
+        before=active,
+        roll=False,
+        services=make_plan((), (), images={}),
+        leftovers=tuple(
+            colour for colour in colours.COLOURS if colour not in (active, kept.colour) and there.containers.get(colour)
+        ),
+        switch_back=bool(active) and there.serving != active,
+        canary_left=tuple(sorted(there.weights)),
+        policy=policy,
+    )
     if not services:
-        return ColourPlan("", active, False, make_plan((), (), images={}), leftovers=leftovers, switch_back=switch_back)
-    rolls = not active or _moved(services, there.running) or _other_image(services, current, images)
-    fresh = make_plan(services, () if rolls else current, images=images, always_pull=always_pull) if rolls else None
+        warm = Warm(kept.colour, kept.release, stops="no service runs in a colour any more" if kept.colour else "")
+        return replace(left, warm=warm)
     in_place = make_plan(
         services,
         current,
@@ -166,17 +244,38 @@ def plan_colours(
         written_at=written_at,
         was_stopped=was_stopped,
     )
-    return ColourPlan(
-        colour=colours.other(active) if rolls else active,
-        before=active,
-        roll=rolls,
-        services=fresh or in_place,
-        reasons=_reasons(in_place) if rolls else (),
-        leftovers=leftovers,
-        switch_back=switch_back,
-        migration=migration if rolls else "",
-        policy=policy,
+    if active and not _moved(services, there.running) and not _other_image(services, current, images):
+        warm = keep_on(kept, there.containers, routed, policy)
+        return replace(left, colour=active, services=in_place, warm=warm)
+    revived = revival(services, kept, there.containers, routed, images=images, always_pull=always_pull)
+    served = any(container.running for container in current) and not was_stopped
+    retiring = there.running if policy.warm and served and not going_back else ()
+    first_time = revived is None
+    return replace(
+        left,
+        colour=colours.other(active),
+        roll=True,
+        services=revived or make_plan(services, (), images=images, always_pull=always_pull),
+        reasons=_reasons(in_place),
+        migration=said_of(migration) if migration and first_time else "",
+        backup=migration.backup if migration and first_time and active else (),
+        canary=policy.canary.steps if served and first_time and not going_back else (),
+        warm=take_turns(kept, retiring, routed, revives=revived is not None),
     )
+
+
+def warm_after(plan: ColourPlan | None, record: StackState | None) -> tuple[str, int]:
+    """Return the colour that is kept warm when a plan was carried out, and its release."""
+    if not plan or not record:
+        return "", 0
+    if plan.warm.stays:
+        return plan.before, record.release
+    return (plan.warm.colour, plan.warm.release) if plan.warm.remains else ("", 0)
+
+
+def said_of(migration: Migration) -> str:
+    """Return a migration in words."""
+    return f"{migration.service}: {' '.join(migration.command)}"
 
 
 def _moved(services: Sequence[Service], running: Sequence[Service]) -> bool:

@@ -10,6 +10,7 @@ frontend talks to the new backend, and never to the old one.
 from __future__ import annotations
 
 import copy
+import json
 import posixpath
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from typing import Any
 
 from ansible_collections.composeops.stack.plugins.module_utils.io.docker import DECLARED_SERVICE_LABEL, STACK_LABEL
 from ansible_collections.composeops.stack.plugins.module_utils.release import colours
+from ansible_collections.composeops.stack.plugins.module_utils.release.definitions import is_relative, replicas_of
+from ansible_collections.composeops.stack.plugins.module_utils.release.names import container_names
 from ansible_collections.composeops.stack.plugins.module_utils.release.state import Endpoint
 
 PRIVATE_NETWORK = "composeops-release"
@@ -55,7 +58,14 @@ def colour(
     shared = _shared_networks(compose, coloured)
     services = {}
     for service in sorted(coloured):
-        entry = _service(compose["services"][service], service, name, coloured, shared)
+        entry = _service(
+            compose["services"][service],
+            service,
+            name,
+            coloured=coloured,
+            shared=shared,
+            names=_called(compose, stack, service, coloured),
+        )
         entry["labels"] = {**(entry.get("labels") or {}), DECLARED_SERVICE_LABEL: service, STACK_LABEL: stack}
         own = [endpoint for endpoint in endpoints if (endpoint.service, endpoint.colour) == (service, name)]
         if own:
@@ -80,14 +90,16 @@ def colour(
     }
 
 
-def own_volumes(compose: Mapping[str, Any], stack: str, coloured: Collection[str]) -> tuple[Volume, ...]:
+def own_volumes(
+    compose: Mapping[str, Any], stack: str, coloured: Collection[str], directory: str
+) -> tuple[Volume, ...]:
     """Return the volumes that compose would have made for one project and no project of ours makes."""
     of_base = _used_volumes(compose, set(compose["services"]) - set(coloured))
     return tuple(
         Volume(
             entry["name"],
             entry.get("driver") or "local",
-            tuple(sorted((key, str(value)) for key, value in (entry.get("driver_opts") or {}).items())),
+            tuple(sorted(_driver_options(entry, directory).items())),
             (
                 ("com.docker.compose.project", stack),
                 ("com.docker.compose.volume", volume),
@@ -99,14 +111,49 @@ def own_volumes(compose: Mapping[str, Any], stack: str, coloured: Collection[str
     )
 
 
+def _driver_options(volume: Mapping[str, Any], directory: str) -> dict[str, str]:
+    """Return the options of a volume's driver; what it binds from beside the compose file is on the host by now."""
+    options = {key: str(value) for key, value in (volume.get("driver_opts") or {}).items()}
+    if is_relative(options.get("device") or "/") and "bind" in options.get("o", "").split(","):
+        options["device"] = posixpath.normpath(posixpath.join(directory, options["device"]))
+    return options
+
+
 def notes(compose: Mapping[str, Any], coloured: Collection[str]) -> list[str]:
     """Return where a colour differs from what the compose file says."""
-    return [
-        f"{name}: its container_name {compose['services'][name]['container_name']} is left out, because two of it run"
-        " while a release replaces another"
-        for name in sorted(coloured)
-        if compose["services"][name].get("container_name")
-    ]
+    declared = compose.get("networks") or {}
+    shared = _shared_networks(compose, coloured)
+    said = []
+    for name in sorted(coloured):
+        definition = compose["services"][name]
+        if definition.get("container_name"):
+            said.append(
+                f"{name}: its container_name {definition['container_name']} is left out, because two of it run"
+                " while a release replaces another"
+            )
+        for network in definition.get("networks") or {}:
+            entry = declared.get(network) or {}
+            if entry.get("external"):
+                said.append(
+                    f"{name}: other stacks in the network {entry['name']} do not find it by its name; they reach it"
+                    " through the edge"
+                )
+            elif network not in shared and entry.get("name") != f"{compose['name']}_{network}":
+                said.append(
+                    f"{name}: its network {entry['name']} is {entry['name']}-blue or {entry['name']}-green, one for"
+                    " each release"
+                )
+        said += [
+            f"{name}: its volume {volume['target']} has no name, so it is empty in each release"
+            for volume in definition.get("volumes") or []
+            if volume.get("type") == "volume" and not volume.get("source")
+        ]
+        said += [
+            f"{name}: it is not restarted when {other} is replaced, although its depends_on says so"
+            for other, dependency in (definition.get("depends_on") or {}).items()
+            if dependency.get("restart") and other not in coloured
+        ]
+    return said
 
 
 def port_binding(endpoints: Sequence[Endpoint]) -> list[dict[str, Any]]:
@@ -125,7 +172,13 @@ def port(address: str, target: int, published: str, protocol: str) -> dict[str, 
 
 
 def _service(
-    definition: Mapping[str, Any], service: str, name: str, coloured: Collection[str], shared: Collection[str]
+    definition: Mapping[str, Any],
+    service: str,
+    name: str,
+    *,
+    coloured: Collection[str],
+    shared: Collection[str],
+    names: Sequence[str],
 ) -> dict[str, Any]:
     entry = copy.deepcopy(dict(definition))
     entry.pop("container_name", None)
@@ -137,7 +190,7 @@ def _service(
     }
     if needed:
         entry["depends_on"] = needed
-    aliases = [service]
+    aliases = [service, *names]
     joined: dict[str, Any] = {}
     for network, options in (entry.get("networks") or {}).items():
         aliases += (options or {}).get("aliases") or []
@@ -147,6 +200,15 @@ def _service(
         }
     entry["networks"] = {**joined, PRIVATE_NETWORK: {"aliases": list(dict.fromkeys(aliases))}}
     return entry
+
+
+def _called(compose: Mapping[str, Any], stack: str, service: str, coloured: Collection[str]) -> list[str]:
+    """Return by which names of its container, which is called otherwise here, the colour may call a service."""
+    definition = compose["services"][service]
+    text = json.dumps([compose["services"][name] for name in coloured])
+    own = container_names(stack, service, replicas_of(definition))
+    given = definition.get("container_name")
+    return [*([given] if given else []), *(name for name in own if name in text)]
 
 
 def _is_data_beside(volume: Mapping[str, Any], own_files: Collection[str]) -> bool:

@@ -1,6 +1,10 @@
 # Copyright: ComposeOps contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""``composeops status``, ``logs`` and ``releases``: how the stacks of this host are, without Ansible at hand."""
+"""``composeops status``, ``logs`` and ``releases``: how the stacks of this host are, without Ansible at hand.
+
+What an operator does about them, ``hold``, ``resume`` and ``audit``, is in ``lock_commands``,
+and going back to an earlier release in ``rollback_commands``.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +17,16 @@ from typing import Any
 
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import CommandRunner
-from ansible_collections.composeops.stack.plugins.module_utils.release import report, state
+from ansible_collections.composeops.stack.plugins.module_utils.release import (
+    hold,
+    lock,
+    lock_commands,
+    report,
+    rollback_commands,
+    state,
+)
 from ansible_collections.composeops.stack.plugins.module_utils.release.history import History
+from ansible_collections.composeops.stack.plugins.module_utils.release.holding import describe as describe_holding
 from ansible_collections.composeops.stack.plugins.module_utils.release.operations import Operations
 from ansible_collections.composeops.stack.plugins.module_utils.tables import table
 
@@ -37,6 +49,8 @@ def register(subparsers: Any) -> None:
     releases.add_argument("stack", nargs="*", help="only these stacks")
     releases.add_argument("--json", action="store_true", help="print them as JSON")
     releases.set_defaults(handler=run_releases)
+    lock_commands.register(subparsers)
+    rollback_commands.register(subparsers)
 
 
 def run_status(arguments: argparse.Namespace) -> int:
@@ -47,6 +61,8 @@ def run_status(arguments: argparse.Namespace) -> int:
         if status.record is None and not status.services:
             raise ComposeOpsError(f"Stack {stack} was never deployed on this host.", f"There are: {_names()}.")
         print(f"{stack}: {describe(status.record)}")
+        for said in describe_holding(hold.in_force(stack), lock.current(stack)):
+            print(f"  {said}")
         summary = report.summary(stack, status.services)
         print("\n".join(f"  {line}" for line in table(summary["columns"], summary["rows"])))
         good = good and all(entry["ok"] for entry in status.services)
@@ -72,7 +88,7 @@ def run_releases(arguments: argparse.Namespace) -> int:
         print(json.dumps({stack: [asdict(release) for release in kept] for stack, kept in found.items()}, indent=2))
         return 0
     for stack, kept in found.items():
-        summary = report.releases_summary(stack, kept)
+        summary = report.releases_summary(stack, kept, state.read_state(stack))
         print(summary["title"])
         print("\n".join(f"  {line}" for line in table(summary["columns"], summary["rows"])))
     return 0
@@ -83,7 +99,9 @@ def describe(record: state.StackState | None) -> str:
     if record is None:
         return "its deployment has not passed its health gate"
     stopped = ", stopped by an operator" if record.stopped else ""
-    return f"release {record.revision} since {record.applied_at}{stopped}"
+    number = f"{record.release} ({record.revision})" if record.release else record.revision
+    warm = f", release {record.warm_release} kept running in {record.warm}" if record.warm else ""
+    return f"release {number} since {record.applied_at}{warm}{stopped}"
 
 
 def deployed_stacks() -> list[str]:

@@ -12,11 +12,15 @@ from typing import Any
 
 from ansible_collections.composeops.stack.plugins.module_utils.errors import CommandError, ComposeOpsError, InvalidInput
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import NOT_FOUND, Completed, Runner
+from ansible_collections.composeops.stack.plugins.module_utils.release import lines
+from ansible_collections.composeops.stack.plugins.module_utils.release.paths import relative
 
 COMPOSE_FILE = "compose.json"
 ENVIRONMENT_FILE = "environment"
 
 CONFIG_TIMEOUT = 60.0
+_ALWAYS_KEPT = ("DOCKER_", "HOME", "PATH")
+"""Variables of this process that docker itself needs."""
 _UNSET = re.compile(r'The \\?"(\w+)\\?" variable is not set')
 _LOG_LINE = re.compile(r'^time="[^"]*" level=(\w+) msg="(.*)"$')
 
@@ -32,28 +36,36 @@ class Compose:
     def canonical(self, text: str, source: str, directory: str, environment: Mapping[str, str]) -> dict[str, Any]:
         """Return a compose file as compose understands it, with ``environment`` interpolated and paths as written.
 
-        ``directory`` holds the files that it may include; ``source`` names it in messages.
+        ``directory`` holds the files that it refers to, and is in a directory of its own; ``source`` names it in
+        messages.
         """
-        completed = self._config(
-            ["--project-directory", directory, "--file", "-", "config", "--format", "json", "--no-path-resolution"],
-            stdin=text,
-            environment=environment,
-        )
-        said = _readable(completed.stderr)
+        read = ["--project-directory", directory, "--file", "-", "config", "--format", "json"]
+        completed = self._config(read, stdin=text, environment=environment, directory=directory)
+        said = _readable(completed.stderr).replace(f"{directory}/", "").replace("validating -: ", "")
         if not completed.ok:
+            line = lines.line_of_complaint(text, said)
             raise InvalidInput(
-                f"{source} is not a valid compose file: {said}.",
-                "Correct it, or define the variable it names under the stack's environment or secrets;"
-                " `docker compose config` says the same.",
+                f"{source} is not a valid compose file{f', line {line}' if line else ''}: {said}.", _remedy(said)
             )
         unset = sorted(set(_UNSET.findall(completed.stderr)))
         if unset:
+            found = {name: lines.line_of_variable(text, name) for name in unset}
+            where = [f"{name} (line {line})" if line else name for name, line in found.items()]
             raise InvalidInput(
-                f"{source} uses {', '.join(unset)}, which the stack does not define.",
+                f"{source} uses {', '.join(where)}, which the stack does not define.",
                 "Add each to the stack's environment, or to its secrets; write ${NAME:-} where empty is right.",
             )
-        document = json.loads(completed.stdout)
-        return dict(document)
+        resolved = json.loads(completed.stdout)
+        # It fails on files next to one that is included; then there is no other way to write their paths.
+        as_written = self._config(
+            [*read, "--no-path-resolution"], stdin=text, environment=environment, directory=directory
+        )
+        written = json.loads(as_written.stdout) if as_written.ok else None
+        return _with_zeroes(dict(relative(resolved, written, directory)))
+
+    def existing(self, kind: str) -> set[str]:
+        """Return the names of the networks, or of the volumes, that this host has."""
+        return set(self._runner.run(["docker", kind, "ls", "--format", "{{.Name}}"]).stdout.split())
 
     def validate(self, directory: str) -> None:
         """Check the rendered compose file in ``directory`` with the environment file beside it."""
@@ -95,12 +107,25 @@ class Compose:
         ]
 
     def _config(
-        self, arguments: Sequence[str], *, stdin: str | None = None, environment: Mapping[str, str] | None = None
+        self,
+        arguments: Sequence[str],
+        *,
+        stdin: str | None = None,
+        environment: Mapping[str, str] | None = None,
+        directory: str | None = None,
     ) -> Completed:
         completed = self._runner.run(
-            ["docker", "compose", "--project-name", self._project, *arguments],
+            [
+                *_without(stdin or "", environment or {}),
+                "docker",
+                "compose",
+                "--project-name",
+                self._project,
+                *arguments,
+            ],
             stdin=stdin,
             environment=environment,
+            directory=directory,
             timeout=CONFIG_TIMEOUT,
             check=False,
         )
@@ -126,6 +151,45 @@ class Compose:
                 returncode=completed.returncode,
                 stderr=completed.stderr,
             )
+
+
+def _with_zeroes(document: dict[str, Any]) -> dict[str, Any]:
+    """Return what compose said with the limits of 0 that it leaves out of JSON, and misses when it reads that."""
+    for definition in (document.get("services") or {}).values():
+        for name, limit in (definition.get("ulimits") or {}).items():
+            if isinstance(limit, dict):
+                definition["ulimits"][name] = {"soft": 0, "hard": 0, **limit}
+    return document
+
+
+def _without(text: str, environment: Mapping[str, str]) -> list[str]:
+    """Return what keeps variables of this process from a compose file that names them: they are nobody's values."""
+    foreign = [
+        name
+        for name in sorted(os.environ)
+        if name not in environment and not name.startswith(_ALWAYS_KEPT) and re.search(rf"\b{re.escape(name)}\b", text)
+    ]
+    return ["env", *(word for name in foreign for word in ("-u", name))] if foreign else []
+
+
+def _remedy(said: str) -> str:
+    """Return what to do about a complaint of compose."""
+    if "no such file" in said:
+        return (
+            "Put the file beside the compose file, or below it, and name it as it is called from there; an env_file may"
+            " be `{path: ..., required: false}`."
+        )
+    if "depends on undefined service" in said:
+        return (
+            "Declare the service. Where it has a profile, activate that with COMPOSE_PROFILES in the stack's"
+            " environment, or write `{condition: ..., required: false}`."
+        )
+    if "Additional property" in said:
+        return "Correct the name of the key or leave it out; keys that begin with x- may be anything."
+    return (
+        "Correct it, or define the variable it names under the stack's environment or secrets;"
+        " `docker compose config` says the same."
+    )
 
 
 def _readable(stderr: str) -> str:

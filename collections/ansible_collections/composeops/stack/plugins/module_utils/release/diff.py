@@ -4,11 +4,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Collection, Mapping
 
+from ansible_collections.composeops.stack.plugins.module_utils.preflight.compose import dotenv
 from ansible_collections.composeops.stack.plugins.module_utils.release.compose import ENVIRONMENT_FILE
 from ansible_collections.composeops.stack.plugins.module_utils.release.masking import SHOWN, mask
+from ansible_collections.composeops.stack.plugins.module_utils.release.passwords import (
+    is_name_of_password,
+    spelled_out,
+)
 from ansible_collections.composeops.stack.plugins.module_utils.release.project import ProjectFiles
 
 _VARIABLE = re.compile(r'^(\w+)=".*"$')
@@ -18,6 +24,7 @@ def differences(
     before: ProjectFiles | None, after: ProjectFiles, names: Collection[str], values: Collection[str]
 ) -> list[dict[str, str]]:
     """Return one entry for each file that changes; ``names`` and ``values`` are those of the secrets."""
+    values = {*values, *_spelled_out(before), *_spelled_out(after)}
     old = {path: content for path, (content, _) in before.entries()} if before else {}
     new = {path: content for path, (content, _) in after.entries()}
     return [
@@ -29,6 +36,19 @@ def differences(
         }
         for path in after.changed_from(before)
     ]
+
+
+def _spelled_out(files: ProjectFiles | None) -> set[str]:
+    """Return the passwords that a compose file, or a file of variables beside it, spells out."""
+    if files is None:
+        return set()
+    try:
+        services = (json.loads(files.compose).get("services") or {}).values()
+    except (ValueError, AttributeError):  # somebody's edit on the host
+        services = ()
+    found = {password for service in services for _, password in spelled_out(service)}
+    variables = [dotenv(file.content.decode("utf-8", "replace")) for file in files.files if file.path.endswith(".env")]
+    return found | {value for known in variables for name, value in known.items() if is_name_of_password(name)}
 
 
 def _shown(

@@ -62,11 +62,11 @@ def _judge_one(service: Service, container: Container, wanted: Wanted, moment: M
         return crashes or Verdict(service.name, *_running(container, wanted, moment.now))
     if container.status in ("exited", "dead") and not service.restarts:
         finished = container.exit_code == 0 and (service.may_finish or wanted == "service_completed_successfully")
-        return Verdict(service.name, *(("ready", "finished") if finished else ("failed", _ended(container))))
+        return Verdict(service.name, *(("ready", "finished") if finished else ("failed", ended(container))))
     if container.status == "paused":
         why = f"container {container.name} is paused; `docker unpause {container.name}` continues it"
         return Verdict(service.name, "failed", why)
-    why = "it was not started" if container.status == "created" else _ended(container)
+    why = "it was not started" if container.status == "created" else ended(container)
     return _crash_loop(service, container, moment) or Verdict(service.name, "waiting", why)
 
 
@@ -74,7 +74,7 @@ def _crash_loop(service: Service, container: Container, moment: Moment) -> Verdi
     restarts = container.restart_count - moment.restarts_before.get(container.identifier, 0)
     if restarts < CRASH_LOOP_RESTARTS or moment.waited < CRASH_LOOP_SECONDS or container.health == "healthy":
         return None
-    why = f"it was restarted {restarts} times in {moment.waited:.0f} s; {_ended(container)}"
+    why = f"it was restarted {restarts} times in {moment.waited:.0f} s; {ended(container)}"
     return Verdict(service.name, "failed", why)
 
 
@@ -92,7 +92,8 @@ def _running(container: Container, wanted: Wanted, now: float) -> tuple[Status, 
     return "ready", "running"
 
 
-def _ended(container: Container) -> str:
+def ended(container: Container) -> str:
+    """Return how a container ended, in words."""
     memory = ", out of memory" if container.out_of_memory else ""
     error = f": {container.error}" if container.error else ""
     return f"it ended with status {container.exit_code}{memory}{error}"

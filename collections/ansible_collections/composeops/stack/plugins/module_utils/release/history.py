@@ -12,7 +12,7 @@ import base64
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
@@ -20,6 +20,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.errors import Com
 from ansible_collections.composeops.stack.plugins.module_utils.io import files
 from ansible_collections.composeops.stack.plugins.module_utils.release import state
 from ansible_collections.composeops.stack.plugins.module_utils.release.model import (
+    CanaryPolicy,
     HealthPolicy,
     Migration,
     Published,
@@ -51,6 +52,8 @@ class Release:
     """Why it failed or was withdrawn, or which release it repeats."""
     seconds: Mapping[str, float] = field(default_factory=dict)
     """How long each of its steps took."""
+    canary: Sequence[Mapping[str, float]] = field(default_factory=list)
+    """What each step of its canary came to."""
 
     @property
     def deployed(self) -> bool:
@@ -68,6 +71,10 @@ class History:
     def all(self) -> list[Release]:
         """Return the releases that are kept, the newest first."""
         return [found for found in (self._read(number) for number in self._numbers()) if found]
+
+    def identifiers(self) -> set[str]:
+        """Return the ids of the images that the releases ran."""
+        return {identifier for release in self.all() for identifier in release.identifiers.values()}
 
     def next_number(self) -> int:
         return max([0, *self._numbers()]) + 1
@@ -103,11 +110,10 @@ class History:
             if release.number == number and release.deployed:
                 self.update(replace(release, status="withdrawn", reason=reason))
 
-    def prune(self, keep: int, active: int) -> None:
-        """Remove all but the newest ``keep`` releases; the active one stays."""
-        for number in self._numbers()[keep:]:
-            if number != active:
-                shutil.rmtree(self._of(number), ignore_errors=True)
+    def forget(self, numbers: Collection[int]) -> None:
+        """Remove releases that are no longer kept."""
+        for number in numbers:
+            shutil.rmtree(self._of(number), ignore_errors=True)
 
     def request(self, number: int) -> StackRequest:
         """Return what a release was made from."""
@@ -174,20 +180,9 @@ def to_go_back_to(stack: str, releases: Sequence[Release], active: int, wanted: 
     )
 
 
-def require_images(stack: str, release: Release, present: Mapping[str, str]) -> None:
-    """Raise, before anything moves, where an image is not the one that the release ran.
-
-    ``present`` maps the references that this host has to their image ids.
-    """
-    for reference, identifier in sorted(release.identifiers.items()):
-        if present.get(reference) != identifier:
-            found = "another image has that name now" if reference in present else "it is not on this host"
-            raise ComposeOpsError(
-                f"Release {release.number} of stack {stack} ran {reference} as {identifier[:19]}, and {found}."
-                " Nothing was changed.",
-                f"Where `docker image inspect {identifier}` finds it, `docker tag {identifier} {reference}` gives the"
-                " name back; else pull it by its digest first.",
-            )
+def recorded(figures: Iterable[Any]) -> list[dict[str, Any]]:
+    """Return the figures of a canary as JSON can hold them."""
+    return [asdict(step) for step in figures]
 
 
 def as_document(request: StackRequest) -> dict[str, Any]:
@@ -210,10 +205,23 @@ def from_document(content: Mapping[str, Any]) -> StackRequest:
             "routed": tuple(Routed(**entry) for entry in content["routed"]),
             "published": tuple(Published(**entry) for entry in content["published"]),
             "overlapping": tuple(content["overlapping"]),
-            "rollout": RolloutPolicy(**content["rollout"]),
-            "migration": Migration(**{**migration, "command": tuple(migration["command"])}) if migration else None,
+            "rollout": _rollout(content["rollout"]),
+            "migration": _migration(migration) if migration else None,
             "health": HealthPolicy(**content["health"]),
         }
+    )
+
+
+def _rollout(content: Mapping[str, Any]) -> RolloutPolicy:
+    canary = content.get("canary", {})
+    return RolloutPolicy(
+        **{**content, "canary": CanaryPolicy(**{**canary, "steps": tuple(canary.get("steps", ()))})},
+    )
+
+
+def _migration(content: Mapping[str, Any]) -> Migration:
+    return Migration(
+        **{**content, "command": tuple(content["command"]), "backup": tuple(content.get("backup", ()))},
     )
 
 

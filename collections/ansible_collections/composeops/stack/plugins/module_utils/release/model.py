@@ -15,7 +15,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.errors import Inv
 Condition = Literal["service_started", "service_healthy", "service_completed_successfully"]
 
 RESERVED = frozenset(
-    {"compose.json", "environment", "state.json", "previous", "previous.partial", "colours", "releases"}
+    {"compose.json", "environment", "state.json", "previous", "previous.partial", "colours", "releases", "hold.json"}
 )
 """Names in a stack's directory that its own files may not take."""
 
@@ -86,6 +86,27 @@ class HealthPolicy:
         return self.attempts * self.interval
 
 
+Sticky = Literal["none", "address", "cookie"]
+
+
+@dataclass(frozen=True)
+class CanaryPolicy:
+    """How a release is tried on a part of the requests before it gets all of them."""
+
+    steps: tuple[int, ...] = ()
+    """Percent of the requests that it gets, one step after the other; without any there is no canary."""
+    hold: float = 60.0
+    """Seconds that each step is held, at least."""
+    requests: int = 20
+    """Requests that it must have answered before a step is judged; it is held up to five times as long for them."""
+    errors: float = 1.0
+    """Percentage points that its share of failed requests may be above that of the release before."""
+    latency: float = 1.5
+    """How many times as long its answers may take, at the 95th percentile."""
+    sticky: Sticky = "none"
+    """Whether a client stays with the release that it met first: by its address, or by a cookie."""
+
+
 @dataclass(frozen=True)
 class RolloutPolicy:
     """How a release takes over from the one before; times are in seconds."""
@@ -95,9 +116,14 @@ class RolloutPolicy:
     watch: float = 5.0
     """How long it is watched after the switch; when it fails meanwhile, the one before serves again."""
     drain: float = 30.0
-    """How long requests and WebSockets of the one before have to end by themselves."""
+    """How long requests of the one before have to end by themselves."""
+    websockets: float = 0.0
+    """How much longer what is still open then, which is WebSockets, may stay before its service is stopped."""
+    warm: bool = False
+    """Whether the one before keeps running, reached by nobody, until the next release: going back is one switch."""
     keep: int = 5
     """How many releases can be gone back to."""
+    canary: CanaryPolicy = CanaryPolicy()
 
 
 @dataclass(frozen=True)
@@ -107,6 +133,8 @@ class Migration:
     service: str
     command: tuple[str, ...]
     timeout: float = 600.0
+    backup: tuple[str, ...] = ()
+    """Backup sources that are backed up before it runs."""
 
 
 @dataclass(frozen=True)
@@ -153,6 +181,8 @@ class Service:
     """Files and directories beside the compose file that it mounts."""
     shares_with: tuple[str, ...] = ()
     """Services whose namespaces it joins: when they are recreated, so is this one."""
+    restarts_with: tuple[str, ...] = ()
+    """Services after whose replacement it is restarted, as its `depends_on` says."""
 
     @property
     def may_finish(self) -> bool:

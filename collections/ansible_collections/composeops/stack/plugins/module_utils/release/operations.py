@@ -77,10 +77,18 @@ class Operations:
                 raise
             return []
 
+    def serving(self) -> list[Container]:
+        """Return the containers of the stack without those of a release that is only kept warm."""
+        return self._without_warm(self.containers(), state.read_state(self._stack, self._root))
+
+    def _without_warm(self, containers: Sequence[Container], record: state.StackState | None) -> list[Container]:
+        warm = record.warm_project if record else ""
+        return [container for container in containers if container.project != warm]
+
     def status(self, services: Sequence[str]) -> Status:
         """Return how the named services are, or all that were deployed or have containers."""
         record = state.read_state(self._stack, self._root)
-        containers = by_service(self.containers())
+        containers = by_service(self._without_warm(self.containers(), record))
         declared = dict(record.services) if record else {}
         lifecycle.require_known(self._stack, {*declared, *containers}, services)
         states = report.service_states(containers, declared, record.images if record else {})
@@ -88,34 +96,42 @@ class Operations:
 
     def logs(self, services: Sequence[str], lines: int) -> dict[str, list[str]]:
         """Return the last lines of the named services, or all, without secrets."""
-        grouped = by_service(lifecycle.chosen(self._stack, self.containers(), services))
+        grouped = by_service(lifecycle.chosen(self._stack, self.serving(), services))
         return {name: last_lines(self._docker, found, lines, self._secrets) for name, found in grouped.items()}
 
     def stop(self, services: Sequence[str], *, check: bool) -> Result:
         """Stop the named services, or all."""
-        before = self.containers()
-        names = lifecycle.to_stop(lifecycle.chosen(self._stack, before, services))
         record = state.read_state(self._stack, self._root)
+        there = self.containers()
+        before = self._without_warm(there, record)
+        names = lifecycle.to_stop(lifecycle.chosen(self._stack, before, services))
+        warm = [] if services else [found for found in there if found not in before]
         remember = bool(record and not record.stopped and not services)
         said = [f"stop {name}" for name in names]
+        said += [f"stop and remove {container.name}, which was kept running to go back to" for container in warm]
         if remember and not said:
             said.append("remember that the stack is stopped")
         if check or not said:
             return Result(tuple(said), tuple(before))
         if record and remember:
             # Before the containers end: a run that dies in between must not leave jobs that look finished.
-            state.write_state(replace(record, stopped=True), self._root)
+            state.write_state(replace(record, stopped=True, warm="", warm_release=0), self._root)
+        for part in self._parts:
+            if part.of(warm):
+                part.compose.down(lifecycle.TIMEOUT)
         if names:
             # What answers requests ends before what it needs.
             for part in reversed(self._parts):
                 own = part.of(lifecycle.chosen(self._stack, before, services))
                 if own:
                     part.compose.stop(_keys(part, own) if services else [], lifecycle.TIMEOUT)
-        return Result(tuple(said), tuple(self.containers()))
+        return Result(tuple(said), tuple(self.serving()))
 
-    def restart(self, services: Sequence[str], health: HealthPolicy, log_lines: int, *, check: bool) -> Result:
-        """Restart the named services, or all, and wait until they are healthy."""
-        before = self.containers()
+    def restart(
+        self, services: Sequence[str], health: HealthPolicy, log_lines: int, *, check: bool, wait: bool = True
+    ) -> Result:
+        """Restart the named services, or all, and ``wait`` until they are healthy."""
+        before = self.serving()
         lifecycle.require_deployed(self._stack, before)
         affected = lifecycle.chosen(self._stack, before, services)
         if self._parts[0].project.read([]) is None:
@@ -134,7 +150,7 @@ class Operations:
         if record and record.stopped and not services:
             state.write_state(replace(record, stopped=False), self._root)
         containers: list[Container] = []
-        for part in parts:
+        for part in parts if wait else ():
             disk = part.project.read([])
             declared = render.services_of(json.loads(disk.compose)) if disk else ()
             conditions: dict[str, Wanted] = {container.service: "ready" for container in part.of(affected)}

@@ -75,6 +75,10 @@ class Part:
         """Return those of ``containers`` that are this part's."""
         return [container for container in containers if container.project == self.name]
 
+    def written_at(self, wanted: ProjectFiles) -> dict[str, float]:
+        """Return when those of the files that are there were written, in seconds since the epoch."""
+        return self.project.written_at([file.path for file in wanted.files])
+
     def take(
         self,
         steps: Sequence[Step],

@@ -35,6 +35,11 @@ def spelled_out(definition: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
                 yield f"{option} of its {key}", password
 
 
+def is_name_of_password(name: str) -> bool:
+    """Whether a variable is called as one that holds a password."""
+    return _NAME.search(name) is not None
+
+
 def default_password(value: str) -> str | None:
     """Return why a password that was found is none, or None where it may be one."""
     return weakness(value, 1)

@@ -9,12 +9,18 @@ tolerate that stays in the base project and is stopped before its successor star
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.composeops.stack.plugins.module_utils.errors import InvalidInput
+from ansible_collections.composeops.stack.plugins.module_utils.release.definitions import (
+    attached,
+    files_of,
+    replicas_of,
+)
 from ansible_collections.composeops.stack.plugins.module_utils.release.model import StackRequest
+from ansible_collections.composeops.stack.plugins.module_utils.release.names import meet, mentions, names_of
 
 
 @dataclass(frozen=True)
@@ -59,7 +65,13 @@ def place(canonical: Mapping[str, Any], request: StackRequest) -> Placement:
         )
         if reason:
             reasons[name] = reason
-    _demote(wanted, definitions, reasons)
+    needs = _needs(request, canonical, wanted)
+    pending = True
+    while pending:
+        before = len(reasons)
+        _demote(wanted, needs, reasons)
+        reasons.update(_without_a_second_network(canonical, wanted - set(reasons)))
+        pending = len(reasons) > before
     return Placement(tuple(sorted(wanted - set(reasons))), reasons)
 
 
@@ -73,21 +85,71 @@ def _check_in_place(request: StackRequest) -> None:
             )
 
 
-def _demote(wanted: Collection[str], definitions: Mapping[str, Any], reasons: dict[str, str]) -> None:
-    """Keep in the base what a service of the base waits for: there it has no name for what is in a colour."""
+def _needs(request: StackRequest, canonical: Mapping[str, Any], wanted: Collection[str]) -> list[tuple[str, str, str]]:
+    """Return which service needs which of ``wanted`` to answer to its name, and how it says so."""
+    definitions = canonical["services"]
+    names = {name: names_of(request.name, name, definitions[name], replicas_of(definitions[name])) for name in wanted}
+    found = []
+    for name, definition in sorted(definitions.items()):
+        found += [(name, needed, "depends on it") for needed in definition.get("depends_on") or {} if needed in wanted]
+        read = _texts(request, canonical, name)
+        for needed in sorted(set(wanted) - {name}):
+            if meet(definition, definitions[needed]):
+                where = next(mentions(definition, read, names[needed]), "")
+                found += [(name, needed, f"calls it by its name {where}")] if where else []
+    return found
+
+
+def _texts(request: StackRequest, canonical: Mapping[str, Any], name: str) -> dict[str, str]:
+    """Return what a service reads beside its definition: files of the stack that it mounts, and inline configs."""
+    read = {file.path: file.content.decode("utf-8", "replace") for file in files_of(request.files, canonical, name)}
+    inline = {source.get("name", ""): source.get("content") for source in attached(canonical, name)}
+    return {**read, **{f"the config {key}": text for key, text in inline.items() if text}}
+
+
+def _demote(wanted: Collection[str], needs: Iterable[tuple[str, str, str]], reasons: dict[str, str]) -> None:
+    """Keep in the base what a service of the base needs: there it has no name for what is in a colour."""
     pending = True
     while pending:
         pending = False
-        for name in sorted(definitions):
-            if name in wanted and name not in reasons:
-                continue
-            for needed in definitions[name].get("depends_on") or {}:
-                if needed in wanted and needed not in reasons:
-                    reasons[needed] = (
-                        f"{name} depends on it and is not released with it; list {name} under overlapping if two of it"
-                        " may run at once"
-                    )
-                    pending = True
+        for name, needed, how in needs:
+            in_colour = name in wanted and name not in reasons
+            if not in_colour and needed not in reasons:
+                reasons[needed] = (
+                    f"{name} {how} and is not released with it; list {name} under overlapping if two of it"
+                    " may run at once"
+                )
+                pending = True
+
+
+def _without_a_second_network(canonical: Mapping[str, Any], coloured: Collection[str]) -> dict[str, str]:
+    """Return the services of colours in a network of which there cannot be one for each colour, with the reason."""
+    definitions = canonical["services"]
+    shared = {
+        network
+        for name, entry in definitions.items()
+        if name not in coloured
+        for network in entry.get("networks") or {}
+    }
+    reasons = {}
+    for network, entry in (canonical.get("networks") or {}).items():
+        options = entry or {}
+        why = "" if network in shared or options.get("external") else _why_only_one(options)
+        for name in sorted(coloured) if why else ():
+            if network in (definitions[name].get("networks") or {}):
+                reasons[name] = f"its network {network} {why}, and each colour has a network of its own"
+    return reasons
+
+
+def _why_only_one(network: Mapping[str, Any]) -> str:
+    """Return why an engine cannot have two of a network, or nothing."""
+    if any((block or {}).get("subnet") for block in (network.get("ipam") or {}).get("config") or []):
+        return "has a fixed subnet"
+    if network.get("driver") in ("macvlan", "ipvlan"):
+        return f"is a {network['driver']} of the host's interface"
+    if "com.docker.network.bridge.name" in (network.get("driver_opts") or {}):
+        return "has a fixed bridge"
+    return ""
 
 
 def _obstacles(
@@ -104,11 +166,12 @@ def _obstacles(
     for published in request.published:
         if published.service == name:
             yield f"it is published on port {published.host_port} of the host"
-    for network, options in (definition.get("networks") or {}).items():
-        if options and (options.get("ipv4_address") or options.get("ipv6_address")):
-            yield f"it has a fixed address in the network {network}"
-    if definition.get("mac_address"):
-        yield "it has a fixed MAC address"
+    yield from _fixed_addresses(definition)
+    if definition.get("hostname") and not tolerant:
+        yield (
+            f"its hostname {definition['hostname']} would be both the old and the new one; leave it out, or list"
+            f" {name} under overlapping if nothing calls it so"
+        )
     if definition.get("links"):
         yield "it has links; services find each other by their names without them"
     for other, entry in definitions.items():
@@ -118,6 +181,16 @@ def _obstacles(
         for volume in definition.get("volumes") or []:
             if _holds_data(volume, own_files):
                 yield f"it writes to {volume['source']}; list {name} under overlapping if two of it may"
+
+
+def _fixed_addresses(definition: Mapping[str, Any]) -> Iterator[str]:
+    for network, options in (definition.get("networks") or {}).items():
+        if options and any(options.get(key) for key in ("ipv4_address", "ipv6_address", "link_local_ips")):
+            yield f"it has a fixed address in the network {network}"
+        if options and options.get("mac_address"):
+            yield f"it has a fixed MAC address in the network {network}"
+    if definition.get("mac_address"):
+        yield "it has a fixed MAC address"
 
 
 def _holds_data(volume: Mapping[str, Any], own_files: Collection[str]) -> bool:

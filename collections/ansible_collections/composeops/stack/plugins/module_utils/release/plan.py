@@ -183,7 +183,10 @@ def _reread(
 
 
 def _follow(services: Sequence[Service], planned: dict[str, ServicePlan]) -> None:
-    """Recreate, as often as needed, what shares namespaces with something recreated: it would keep the old ones."""
+    """Recreate, as often as needed, what shares namespaces with something recreated: it would keep the old ones.
+
+    Restart what says so of itself, when something that it depends on is replaced.
+    """
     replaced = {"create", "recreate"}
     pending = True
     while pending:
@@ -193,6 +196,13 @@ def _follow(services: Sequence[Service], planned: dict[str, ServicePlan]) -> Non
             if leaders and planned[service.name].action not in replaced:
                 planned[service.name] = ServicePlan(service.name, "recreate", f"it shares with {leaders[0]}")
                 pending = True
+    for service in services:
+        replaced_before = [
+            name for name in service.restarts_with if name in planned and planned[name].action == "recreate"
+        ]
+        if replaced_before and planned[service.name].action == "keep":
+            reason = f"{replaced_before[0]} is replaced, and its depends_on says restart"
+            planned[service.name] = ServicePlan(service.name, "restart", reason)
 
 
 def _waves(services: Sequence[Service], acting: set[str]) -> tuple[tuple[str, ...], ...]:

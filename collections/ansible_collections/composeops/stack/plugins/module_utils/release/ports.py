@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from ansible_collections.composeops.stack.plugins.module_utils.errors import InvalidInput
 from ansible_collections.composeops.stack.plugins.module_utils.release.model import Routed
@@ -12,6 +12,8 @@ from ansible_collections.composeops.stack.plugins.module_utils.release.state imp
 
 LOOPBACK = "127.0.0.1"
 HIGHEST = 65535
+ROOM = 10
+"""Ports that are kept for one port of a service in one colour: it grows there, and the edge still reaches the first."""
 
 
 def allocate(
@@ -25,45 +27,59 @@ def allocate(
 ) -> list[Endpoint]:
     """Return one endpoint for each replica of each routed port, and where ``colours`` names them, in each colour.
 
-    A port that a service already has stays with it. New ones are the lowest free ones from ``base`` up; those of one
-    service follow each other, because compose publishes the replicas of a service on a range.
+    The first port that a service has stays with it, whatever the number of its replicas, unless a stranger or another
+    service is in the way. New ones begin at ``base`` or a multiple of ``ROOM`` above it, with room to grow; those of
+    one service follow each other, because compose publishes the replicas of a service on a range.
     """
-    used = set(taken)
     of_service = colours or {}
     places = [(route, colour) for route in routed for colour in of_service.get(route.service, ("",))]
     # The ports of one colour follow each other.
     places.sort(key=lambda place: place[1])
-    kept: dict[tuple[Routed, str], list[Endpoint]] = {}
-    for route, colour in places:
-        block = sorted(
-            (found for found in existing if (found.service, found.port, found.colour) == (*_port(route), colour)),
-            key=lambda endpoint: endpoint.host_port,
-        )
-        ports = [endpoint.host_port for endpoint in block]
-        if len(ports) == replicas.get(route.service, 1) and _is_range(ports) and not used.intersection(ports):
-            kept[route, colour] = block
-            used.update(ports)
-    result: list[Endpoint] = []
-    for route, colour in places:
-        block = kept.get((route, colour)) or _block(route, colour, replicas.get(route.service, 1), base, used)
-        used.update(endpoint.host_port for endpoint in block)
-        result += block
-    return result
+    there = {place: _ports_of(existing, *place) for place in places}
+    sizes = {(route, colour): replicas.get(route.service, 1) for route, colour in places}
+    blocks: dict[tuple[Routed, str], range] = {}
+    for place, ports in there.items():
+        others = {port for other, theirs in there.items() if other != place for port in theirs}
+        block = range(ports[0], ports[0] + sizes[place]) if ports else range(0)
+        if block and block[-1] <= HIGHEST and not {*taken, *others, *_flat(blocks.values())}.intersection(block):
+            blocks[place] = block
+    for place in places:
+        if place not in blocks:
+            blocks[place] = _new_block(place[0], sizes[place], base, taken, list(blocks.values()))
+    return [
+        Endpoint(route.service, route.port, LOOPBACK, port, colour)
+        for route, colour in places
+        for port in blocks[route, colour]
+    ]
 
 
-def _port(route: Routed) -> tuple[str, int]:
-    return route.service, route.port
+def rooms(endpoints: Collection[Endpoint]) -> set[int]:
+    """Return the ports that ``endpoints`` have, and those that they may grow to."""
+    first: dict[tuple[str, int, str], int] = {}
+    for found in endpoints:
+        key = (found.service, found.port, found.colour)
+        first[key] = min(found.host_port, first.get(key, found.host_port))
+    grown = {port for start in first.values() for port in range(start, start + ROOM)}
+    return {endpoint.host_port for endpoint in endpoints} | grown
 
 
-def _is_range(ports: Sequence[int]) -> bool:
-    return bool(ports) and ports[-1] - ports[0] == len(ports) - 1
+def _ports_of(existing: Collection[Endpoint], route: Routed, colour: str) -> list[int]:
+    wanted = (route.service, route.port, colour)
+    return sorted(found.host_port for found in existing if (found.service, found.port, found.colour) == wanted)
 
 
-def _block(route: Routed, colour: str, size: int, base: int, used: Collection[int]) -> list[Endpoint]:
-    for first in range(base, HIGHEST - size + 2):
-        ports = range(first, first + size)
-        if not any(port in used for port in ports):
-            return [Endpoint(route.service, route.port, LOOPBACK, port, colour) for port in ports]
+def _flat(blocks: Iterable[range]) -> set[int]:
+    return {port for block in blocks for port in block}
+
+
+def _new_block(route: Routed, size: int, base: int, taken: Collection[int], blocks: Sequence[range]) -> range:
+    """Return the lowest free block with room, or without it where there is none that has."""
+    ends = [port for block in blocks for port in range(block.start, block.start + max(ROOM, len(block)))]
+    room = max(ROOM, -(-size // ROOM) * ROOM)
+    for step, width, used in ((ROOM, room, {*taken, *ends}), (1, size, {*taken, *_flat(blocks)})):
+        for first in range(base, HIGHEST - width + 2, step):
+            if used.isdisjoint(range(first, first + width)):
+                return range(first, first + size)
     raise InvalidInput(
         f"No {size} free ports follow each other from {base} up for {route.service}.", "Choose a lower port_base."
     )

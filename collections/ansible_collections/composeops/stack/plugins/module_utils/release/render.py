@@ -20,18 +20,28 @@ from typing import Any
 from ansible_collections.composeops.stack.plugins.module_utils.errors import InvalidInput
 from ansible_collections.composeops.stack.plugins.module_utils.io.docker import DECLARED_SERVICE_LABEL
 from ansible_collections.composeops.stack.plugins.module_utils.release import coloured as divide
+from ansible_collections.composeops.stack.plugins.module_utils.release import refusals
 from ansible_collections.composeops.stack.plugins.module_utils.release.coloured import Volume, port, port_binding
 from ansible_collections.composeops.stack.plugins.module_utils.release.colours import BLUE, COLOURS
 from ansible_collections.composeops.stack.plugins.module_utils.release.containers import REVISION_LABEL
+from ansible_collections.composeops.stack.plugins.module_utils.release.definitions import (
+    attached,
+    files_below,
+    is_relative,
+    mounts,
+    relative_mounts,
+    replicas_of,
+)
+from ansible_collections.composeops.stack.plugins.module_utils.release.lines import line_of, line_of_word, place
 from ansible_collections.composeops.stack.plugins.module_utils.release.model import (
     SECRET_MARK,
     Published,
     Service,
-    StackFile,
     StackRequest,
 )
 from ansible_collections.composeops.stack.plugins.module_utils.release.passwords import default_password, spelled_out
 from ansible_collections.composeops.stack.plugins.module_utils.release.placement import IN_PLACE, Placement
+from ansible_collections.composeops.stack.plugins.module_utils.release.remarks import finish, remarks
 from ansible_collections.composeops.stack.plugins.module_utils.release.state import Endpoint
 
 # Compose interpolates before anybody else sees the text, so a secret goes in as a mark that cannot be mistaken for
@@ -82,7 +92,7 @@ def marks(secrets: Iterable[str]) -> dict[str, str]:
 
 def replicas(canonical: Mapping[str, Any]) -> dict[str, int]:
     """Return how many containers each service of a canonical compose file has."""
-    return {name: _replicas(definition) for name, definition in canonical.get("services", {}).items()}
+    return {name: replicas_of(definition) for name, definition in canonical.get("services", {}).items()}
 
 
 def render(
@@ -93,18 +103,21 @@ def render(
     *,
     placement: Placement = IN_PLACE,
     directory: str = "",
+    architecture: str = "amd64",
 ) -> Rendering:
     """Return the stack as it runs here.
 
     ``canonical`` is `docker compose config` with ``marks`` for the secrets; ``fingerprint`` tells of a secret, by its
-    name, whether its value is the same as before. ``directory`` is where the stack lies on the host.
+    name, whether its value is the same as before. ``directory`` is where the stack lies on the host, ``architecture``
+    what images call that of its processor.
     """
     compose = _with_references(copy.deepcopy(dict(canonical)))
     definitions = compose.get("services") or {}
     if not definitions:
         raise InvalidInput(f"{request.source} declares no services.", "Declare at least one, without a profile.")
     _check_names(request, definitions)
-    notes: list[str] = []
+    refusals.check(request, compose, architecture)
+    notes = remarks(request, compose)
     for name, definition in definitions.items():
         notes += _leave_out_build(request, name, definition)
         notes += _replace_ports(request, name, definition, endpoints)
@@ -115,6 +128,8 @@ def render(
     for name, definition in definitions.items():
         labels = {**(definition.get("labels") or {}), REVISION_LABEL: _revision(request, compose, name, fingerprint)}
         definition["labels"] = labels
+    for definition in definitions.values():
+        finish(definition, definitions)
     notes += _unused(request, canonical)
     used = sorted({secret for name in definitions for secret in _secrets_of(request, compose, name)})
     coloured = placement.coloured
@@ -140,7 +155,7 @@ def render(
         notes=(*placement.sentences(), *notes, *divide.notes(compose, coloured)),
         coloured=services_of(of_colours[BLUE]) if coloured else (),
         colours=of_colours,
-        volumes=divide.own_volumes(compose, request.name, coloured),
+        volumes=divide.own_volumes(compose, request.name, coloured, directory),
     )
 
 
@@ -195,6 +210,10 @@ def _references(request: StackRequest, value: Any) -> set[str]:
 
 
 def _check_names(request: StackRequest, definitions: Mapping[str, Any]) -> None:
+    def inactive(service: str) -> str:
+        written = line_of(request.compose, "services", service) != line_of(request.compose, "services")
+        return f" {service} is in a profile; COMPOSE_PROFILES in the stack's environment activates it." * written
+
     for option, service in [
         *(("routed", route.service) for route in request.routed),
         *(("published", published.service) for published in request.published),
@@ -202,7 +221,7 @@ def _check_names(request: StackRequest, definitions: Mapping[str, Any]) -> None:
         if service not in definitions:
             raise InvalidInput(
                 f"Stack {request.name}: {option} names {service!r}, and {request.source} declares no such service.",
-                f"It declares {', '.join(sorted(definitions))}.",
+                f"It declares {', '.join(sorted(definitions))}.{inactive(service)}",
             )
 
 
@@ -211,7 +230,8 @@ def _leave_out_build(request: StackRequest, name: str, definition: dict[str, Any
         return []
     if not definition.get("image"):
         raise InvalidInput(
-            f"{request.source}: service {name} has `build:` and no `image:`. Nothing is built on a production host.",
+            f"{_at(request, 'services', name, 'build')}: service {name} has `build:` and no `image:`. Nothing is built"
+            " on a production host.",
             "Build and push the image where its sources are, and name it under `image:`.",
         )
     del definition["build"]
@@ -233,21 +253,50 @@ def _replace_ports(
     ports += port_binding([endpoint for endpoint in own if not endpoint.colour])
     if ports:
         definition["ports"] = ports
-    return [note for entry in declared for note in _port_note(name, entry, wanted, own)]
+    return list(_port_notes(name, declared, wanted, own))
 
 
-def _port_note(name: str, entry: Mapping[str, Any], wanted: Sequence[Published], own: Sequence[Endpoint]) -> list[str]:
-    target, protocol = int(entry["target"]), entry.get("protocol", "tcp")
-    if any(published.port == target and published.protocol == protocol for published in wanted):
-        return []
-    address = entry.get("host_ip", "")
-    where = "to the world" if address in _EVERY_ADDRESS else f"on {address}"
-    said = f"{name} publishes {entry.get('published') or target} {where}: not published"
-    routed = [endpoint for endpoint in own if endpoint.port == target]
-    if routed:
-        places = " and ".join(f"{endpoint.address}:{endpoint.host_port}" for endpoint in _first_of_each_colour(routed))
-        return [f"{said}; the edge reaches it on {places}"]
-    return [f"{said}; list it under published to keep it"]
+def _port_notes(
+    name: str, declared: Sequence[Mapping[str, Any]], wanted: Sequence[Published], own: Sequence[Endpoint]
+) -> Iterator[str]:
+    """Yield what becomes of the ports of a service; a range is said once."""
+    left_out = [entry for entry in declared if not _is_published(entry, wanted)]
+    for first, last in _ranges(left_out):
+        target, protocol = int(first["target"]), first.get("protocol", "tcp")
+        address = first.get("host_ip", "")
+        where = "to the world" if address in _EVERY_ADDRESS else f"on {address}"
+        port_there = first.get("published") or f"{target} on any port"
+        until = f"-{last['published']}" if last is not first else ""
+        kind = "" if protocol == "tcp" else f"/{protocol}"
+        said = f"{name} publishes {port_there}{until}{kind} {where}: not published"
+        routed = [endpoint for endpoint in own if endpoint.port == target and protocol == "tcp"]
+        if routed:
+            places = " and ".join(f"{entry.address}:{entry.host_port}" for entry in _first_of_each_colour(routed))
+            yield f"{said}; the edge reaches it on {places}"
+        else:
+            yield f"{said}; list it under published to keep it"
+
+
+def _is_published(entry: Mapping[str, Any], wanted: Sequence[Published]) -> bool:
+    there = (int(entry["target"]), entry.get("protocol", "tcp"))
+    return any((published.port, published.protocol) == there for published in wanted)
+
+
+def _ranges(entries: Sequence[Mapping[str, Any]]) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    """Return first and last of the ports that follow each other on both sides; compose lists each by itself."""
+    result: list[tuple[Mapping[str, Any], Mapping[str, Any]]] = []
+    for entry in entries:
+        before = result[-1][1] if result else {}
+        follows = (
+            before
+            and str(entry.get("published") or "").isdigit()
+            and str(before.get("published") or "").isdigit()
+            and int(entry["published"]) == int(before["published"]) + 1
+            and int(entry["target"]) == int(before["target"]) + 1
+            and all(entry.get(key) == before.get(key) for key in ("protocol", "host_ip"))
+        )
+        result[-1:] = [(result[-1][0], entry)] if follows else [*result[-1:], (entry, entry)]
+    return result
 
 
 def _first_of_each_colour(endpoints: Sequence[Endpoint]) -> list[Endpoint]:
@@ -256,12 +305,13 @@ def _first_of_each_colour(endpoints: Sequence[Endpoint]) -> list[Endpoint]:
 
 def _check_mounts(request: StackRequest, name: str, definition: Mapping[str, Any]) -> list[str]:
     notes = []
-    for source in _relative_mounts(definition):
-        if list(_files_below(request.files, source)):
+    for source in relative_mounts(definition):
+        if list(files_below(request.files, source)):
             continue
         if "." in posixpath.basename(source):
             raise InvalidInput(
-                f"{request.source}: service {name} mounts ./{source}, which is not among the files of the stack.",
+                f"{_at(request, 'services', name, 'volumes')}: service {name} mounts ./{source}, which is not among the"
+                " files of the stack.",
                 "Put it into files_directory; the engine would make an empty directory of that name.",
             )
         notes.append(f"{name}: ./{source} is not among the files of the stack; the engine makes an empty directory")
@@ -276,13 +326,14 @@ def _check_sources(request: StackRequest, compose: Mapping[str, Any]) -> None:
             variable = definition.get("environment")
             if variable and variable not in known:
                 raise InvalidInput(
-                    f"{request.source}: {kind}.{name} takes its value from {variable}, which is not defined.",
+                    f"{_at(request, kind, name)}: {kind}.{name} takes its value from {variable}, which is not defined.",
                     f"List {variable} under the stack's secrets, or under environment when anyone may read it.",
                 )
             path = definition.get("file")
-            if path and _is_relative(path) and not list(_files_below(request.files, posixpath.normpath(path))):
+            if path and is_relative(path) and not list(files_below(request.files, posixpath.normpath(path))):
                 raise InvalidInput(
-                    f"{request.source}: {kind}.{name} is the file {path}, which is not among the files of the stack.",
+                    f"{_at(request, kind, name)}: {kind}.{name} is the file {path}, which is not among the files of the"
+                    " stack.",
                     "Put it into files_directory.",
                 )
 
@@ -293,7 +344,7 @@ def _check_passwords(request: StackRequest, definitions: Mapping[str, Any]) -> l
         for service, definition in definitions.items()
         for where, password in spelled_out(definition)
     ]
-    weak = [f"{service}: {where}: {reason}" for service, where, reason in found if reason]
+    weak = [f"{_said_where(request, service, where)}: {reason}" for service, where, reason in found if reason]
     if weak:
         raise InvalidInput(
             f"{request.source} has passwords that are none: {'; '.join(weak)}.",
@@ -301,9 +352,21 @@ def _check_passwords(request: StackRequest, definitions: Mapping[str, Any]) -> l
             " better, use a compose secret with `environment: NAME`.",
         )
     return [
-        f"{service}: {where} is spelled out in the compose file or the stack's environment; list it under secrets"
+        f"{_said_where(request, service, where)} is spelled out in the compose file or the stack's environment; write"
+        " ${NAME} there and list NAME under secrets"
         for service, where, _ in found
     ]
+
+
+def _said_where(request: StackRequest, service: str, where: str) -> str:
+    """Return where a password is, with its line where the compose file itself has it."""
+    # It says what it is, with the variable or the key last: "the address in DB_URL", "--password of its command".
+    line = line_of_word(request.compose, where.rpartition(" ")[2], service)
+    return f"{service}: {where}" + (f" (line {line})" if line else "")
+
+
+def _at(request: StackRequest, *keys: str) -> str:
+    return place(request.source, line_of(request.compose, *keys))
 
 
 def _exposed_secrets(request: StackRequest, name: str, definition: Mapping[str, Any]) -> list[str]:
@@ -334,39 +397,10 @@ def _unused(request: StackRequest, canonical: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _is_relative(path: str) -> bool:
-    return not path.startswith(("/", "~"))
-
-
-def _relative_mounts(definition: Mapping[str, Any]) -> list[str]:
-    """Return what a service mounts from beside the compose file."""
-    return [
-        posixpath.normpath(volume["source"])
-        for volume in definition.get("volumes") or []
-        if volume.get("type") == "bind" and _is_relative(volume["source"])
-    ]
-
-
-def _files_below(files: Sequence[StackFile], path: str) -> Iterator[StackFile]:
-    for file in files:
-        if path in (".", file.path) or file.path.startswith(f"{path}/"):
-            yield file
-
-
-def _attached(compose: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
-    """Return the definitions of the secrets and configs that a service uses."""
-    service = compose["services"][name]
-    return [
-        dict((compose.get(kind) or {}).get(entry["source"], {}))
-        for kind in ("secrets", "configs")
-        for entry in service.get(kind) or []
-    ]
-
-
 def _secrets_of(request: StackRequest, compose: Mapping[str, Any], name: str) -> set[str]:
-    attached = _attached(compose, name)
-    variables = {str(source.get("environment")) for source in attached}
-    return _references(request, [compose["services"][name], attached]) | (variables & set(request.secrets))
+    sources = attached(compose, name)
+    variables = {str(source.get("environment")) for source in sources}
+    return _references(request, [compose["services"][name], sources]) | (variables & set(request.secrets))
 
 
 def _revision(request: StackRequest, compose: Mapping[str, Any], name: str, fingerprint: Callable[[str], str]) -> str:
@@ -379,32 +413,20 @@ def _revision(request: StackRequest, compose: Mapping[str, Any], name: str, fing
     deploy = {key: value for key, value in definition.pop("deploy", {}).items() if key != "replicas" and value}
     if deploy:
         definition["deploy"] = deploy
-    attached = _attached(compose, name)
-    variables = [source["environment"] for source in attached if source.get("environment")]
+    sources = attached(compose, name)
+    variables = [source["environment"] for source in sources if source.get("environment")]
     material = {
         "definition": definition,
-        "attached": attached,
+        "attached": sources,
         "files": {
             file.path: [hashlib.sha256(file.content).hexdigest(), file.executable]
-            for path in _mounts(compose, name)
-            for file in _files_below(request.files, path)
+            for path in mounts(compose, name)
+            for file in files_below(request.files, path)
         },
         "values": {variable: request.environment.get(variable) for variable in variables},
         "secrets": {secret: fingerprint(secret) for secret in _secrets_of(request, compose, name)},
     }
     return hashlib.sha256(json.dumps(material, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _replicas(definition: Mapping[str, Any]) -> int:
-    declared = (definition.get("deploy") or {}).get("replicas", definition.get("scale"))
-    return 1 if declared is None else int(declared)
-
-
-def _mounts(compose: Mapping[str, Any], name: str) -> list[str]:
-    """Return what a service mounts from beside the compose file, its secrets and configs included."""
-    sources = [source.get("file") or "/" for source in _attached(compose, name)]
-    beside = [posixpath.normpath(source) for source in sources if _is_relative(source)]
-    return [*_relative_mounts(compose["services"][name]), *beside]
 
 
 def _service(compose: Mapping[str, Any], name: str) -> Service:
@@ -416,16 +438,21 @@ def _service(compose: Mapping[str, Any], name: str) -> Service:
         name=_declared_name(compose, name),
         image=definition["image"],
         revision=(definition.get("labels") or {}).get(REVISION_LABEL, ""),
-        replicas=_replicas(definition),
+        replicas=replicas_of(definition),
         checked=bool(test) and not health.get("disable") and test[0] != "NONE",
         restarts=definition.get("restart") in ("always", "unless-stopped") or policy.get("condition") == "any",
         waits_for={
             _declared_name(compose, other): dependency["condition"]
             for other, dependency in (definition.get("depends_on") or {}).items()
-            if dependency.get("required", True)
+            if dependency.get("required", True) or other in compose["services"]
         },
-        mounts=tuple(_mounts(compose, name)),
+        mounts=tuple(mounts(compose, name)),
         shares_with=tuple(_shares_with(definition)),
+        restarts_with=tuple(
+            _declared_name(compose, other)
+            for other, dependency in (definition.get("depends_on") or {}).items()
+            if dependency.get("restart")
+        ),
     )
 
 

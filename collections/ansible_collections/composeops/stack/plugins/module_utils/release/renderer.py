@@ -9,9 +9,11 @@ import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
+from ansible_collections.composeops.stack.plugins.module_utils.errors import InvalidInput
 from ansible_collections.composeops.stack.plugins.module_utils.io import sockets
-from ansible_collections.composeops.stack.plugins.module_utils.release import ports, render, state
+from ansible_collections.composeops.stack.plugins.module_utils.release import lines, ports, render, state
 from ansible_collections.composeops.stack.plugins.module_utils.release.colours import BLUE, COLOURS
 from ansible_collections.composeops.stack.plugins.module_utils.release.compose import Compose
 from ansible_collections.composeops.stack.plugins.module_utils.release.containers import Container
@@ -21,6 +23,9 @@ from ansible_collections.composeops.stack.plugins.module_utils.release.project i
 from ansible_collections.composeops.stack.plugins.module_utils.release.render import Rendering
 from ansible_collections.composeops.stack.plugins.module_utils.release.state import Endpoint, StackState
 from ansible_collections.composeops.stack.plugins.module_utils.secrets import store
+
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm"}
+"""What images call the processors of this host."""
 
 
 @dataclass(frozen=True)
@@ -48,15 +53,23 @@ class Renderer:
         """Return the stack as it is to run here, checked by compose, and the files it consists of."""
         request = self._request
         environment = {**request.environment, **render.marks(request.secrets)}
-        with tempfile.TemporaryDirectory(prefix="composeops-") as path:
+        with tempfile.TemporaryDirectory(prefix="composeops-") as parent:
+            path = os.path.join(parent, "stack")
             aside = ProjectDirectory(path)
             aside.write(ProjectFiles("{}", "", request.files))
             canonical = self._compose.canonical(request.compose, request.source, path, environment)
+            self._check_external(canonical)
             placement = place(canonical, request)
             endpoints = self._endpoints(record, containers, render.replicas(canonical), placement)
             directory = state.directory(request.name, self._root)
             rendering = render.render(
-                canonical, request, endpoints, self._fingerprint, placement=placement, directory=directory
+                canonical,
+                request,
+                endpoints,
+                self._fingerprint,
+                placement=placement,
+                directory=directory,
+                architecture=ARCHITECTURES.get(os.uname().machine, os.uname().machine),
             )
             environment_file = self._environment_file(rendering)
             files = ProjectFiles(rendering.text, environment_file, request.files)
@@ -69,6 +82,20 @@ class Renderer:
                 aside.write(checked)
                 self._compose.validate(path)
         return Rendered(rendering, files, of_colours)
+
+    def _check_external(self, canonical: Mapping[str, Any]) -> None:
+        """Refuse what is said to be on this host and is not: compose finds out in the middle of a start."""
+        for key, kind in (("networks", "network"), ("volumes", "volume")):
+            declared = canonical.get(key) or {}
+            wanted = {name: entry["name"] for name, entry in declared.items() if (entry or {}).get("external")}
+            missing = set(wanted.values()) - self._compose.existing(kind) if wanted else set()
+            for name, called in wanted.items():
+                if called in missing:
+                    where = lines.place(self._request.source, lines.line_of(self._request.compose, key, name))
+                    raise InvalidInput(
+                        f"{where}: {key}.{name} is external, and this host has no {kind} that is called {called}.",
+                        f"Make it with `docker {kind} create {called}`, or leave out external.",
+                    )
 
     def _endpoints(
         self,
@@ -114,10 +141,10 @@ class Renderer:
         return container.project.removeprefix(self._request.name).removeprefix("-")
 
     def _of_other_stacks(self) -> set[int]:
-        """Return the ports of other stacks, which are theirs also while these are stopped."""
+        """Return the ports of other stacks and the room they grow in, which are theirs also while these are stopped."""
         paths = glob.glob(state.path("*", self._root))
         names = {os.path.basename(os.path.dirname(path)) for path in paths} - {self._request.name}
-        return {endpoint.host_port for name in names for endpoint in state.endpoints(name, root=self._root)}
+        return {port for name in names for port in ports.rooms(state.endpoints(name, root=self._root))}
 
     def _environment_file(self, rendering: Rendering) -> str:
         secrets = {name: self._secrets.get(name, "") for name in rendering.secrets}

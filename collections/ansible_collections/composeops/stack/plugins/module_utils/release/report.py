@@ -7,8 +7,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.composeops.stack.plugins.module_utils.release.colour_plan import STEPS
 from ansible_collections.composeops.stack.plugins.module_utils.release.containers import Container
 from ansible_collections.composeops.stack.plugins.module_utils.release.history import Release
+from ansible_collections.composeops.stack.plugins.module_utils.release.state import StackState
+from ansible_collections.composeops.stack.plugins.module_utils.release.takeover import Outcome
 
 COLUMNS = ["service", "image", "state", "health", "ports"]
 
@@ -36,30 +39,50 @@ def summary(stack: str, states: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 RELEASE_COLUMNS = ["release", "began", "colour", "status", "seconds", "images", "remark"]
+WIDTH = 118
+"""Of the table of releases: 120 columns, and it is shown indented."""
+IMAGES_WIDTH = 30
+ACTIVE = "*"
 
 
-def releases_summary(stack: str, releases: Sequence[Release]) -> dict[str, Any]:
-    """Return the table of the releases of a stack, the newest first."""
-    return {
-        "title": f"Releases of {stack}",
-        "columns": RELEASE_COLUMNS,
-        "rows": [
-            [
-                str(release.number),
-                release.created_at,
-                release.colour or "-",
-                release.status,
-                f"{sum(release.seconds.values()):.1f}" if release.seconds else "-",
-                " ".join(f"{image}@{_short(release.digests.get(name, ''))}" for name, image in release.images.items()),
-                release.reason or "-",
-            ]
-            for release in releases
-        ],
-    }
+def releases_summary(stack: str, releases: Sequence[Release], record: StackState | None) -> dict[str, Any]:
+    """Return the table of the releases of a stack, the newest first; it fits into 120 columns."""
+    rows = [
+        [
+            f"{ACTIVE} {release.number}" if record and release.number == record.release else f"  {release.number}",
+            release.created_at[:16].replace("T", " "),
+            release.colour or "-",
+            release.status + (", warm" if record and record.warm and release.number == record.warm_release else ""),
+            f"{sum(release.seconds.values()):.1f}" if release.seconds else "-",
+            _fitting(" ".join(sorted({_short_name(image) for image in release.images.values()})), IMAGES_WIDTH),
+            release.reason.removeprefix(f"Stack {stack}: ") or "-",
+        ]
+        for release in releases
+    ]
+    before = len(RELEASE_COLUMNS) - 1
+    used = sum(max(len(row[index]) for row in [RELEASE_COLUMNS, *rows]) + 2 for index in range(before))
+    fitting = [[*row[:before], _fitting(row[before], max(WIDTH - used, len(RELEASE_COLUMNS[before])))] for row in rows]
+    return {"title": f"Releases of {stack}", "columns": RELEASE_COLUMNS, "rows": fitting}
 
 
-def _short(digest: str) -> str:
-    return digest.removeprefix("sha256:")[:12] or "?"
+def timeline(stack: str, outcome: Outcome) -> list[dict[str, Any]]:
+    """Return the table of how long each step of a release took; none where nothing was released."""
+    if not outcome.released:
+        return []
+    rows = [[step, f"{outcome.seconds[step]:.2f}"] for step in STEPS if step in outcome.seconds]
+    rows.append(["all", f"{sum(outcome.seconds.values()):.2f}"])
+    return [{"title": f"Release {outcome.release} of {stack}", "columns": ["step", "seconds"], "rows": rows}]
+
+
+def _short_name(reference: str) -> str:
+    """Return an image without its registry and digest."""
+    return reference.partition("@")[0].rpartition("/")[2]
+
+
+def _fitting(text: str, width: int) -> str:
+    """Return text that is no wider than a column, without line breaks."""
+    line = " ".join(text.split())
+    return line if len(line) <= width else f"{line[: width - 1]}…"
 
 
 def _state(name: str, containers: Sequence[Container], image: str, digest: str) -> dict[str, Any]:

@@ -4,20 +4,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.composeops.stack.plugins.module_utils.errors import CommandError, ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.io import sockets
-from ansible_collections.composeops.stack.plugins.module_utils.release import active, colours, probe
+from ansible_collections.composeops.stack.plugins.module_utils.release import active, colours, disk, probe
+from ansible_collections.composeops.stack.plugins.module_utils.release.canary_run import Canary, StepFigures
 from ansible_collections.composeops.stack.plugins.module_utils.release.coloured import Volume
 from ansible_collections.composeops.stack.plugins.module_utils.release.containers import Container
-from ansible_collections.composeops.stack.plugins.module_utils.release.health import Verdict
+from ansible_collections.composeops.stack.plugins.module_utils.release.health import Verdict, ended
 from ansible_collections.composeops.stack.plugins.module_utils.release.lifecycle import TIMEOUT
 from ansible_collections.composeops.stack.plugins.module_utils.release.masking import mask
 from ansible_collections.composeops.stack.plugins.module_utils.release.model import Migration, Service, StackRequest
 from ansible_collections.composeops.stack.plugins.module_utils.release.part import Part, PartTarget, Tools
-from ansible_collections.composeops.stack.plugins.module_utils.release.plan import Plan
+from ansible_collections.composeops.stack.plugins.module_utils.release.project import ProjectFiles
 from ansible_collections.composeops.stack.plugins.module_utils.release.state import Endpoint
 
 POLL_SECONDS = 0.5
@@ -48,8 +49,26 @@ class Rollout:
         return active.serving(self._request.name, self._directory)
 
     def switch(self, colour: str) -> None:
-        """Send new requests to ``colour``."""
-        active.switch(self._request.name, colour, self._directory)
+        """Send new requests to ``colour``; raise where they go as before."""
+        with disk.writing(self._request.name):
+            active.switch(self._request.name, colour, self._directory)
+
+    def weights(self) -> dict[str, int]:
+        """Return the percentage of the requests that a canary gets, by its colour."""
+        return active.weights(self._request.name, self._directory)
+
+    def clear_weights(self) -> None:
+        """Send all new requests where the switch says."""
+        active.clear_weights(self._request.name, self._directory)
+
+    def canary(self, colour: str, before: str) -> tuple[StepFigures, ...]:
+        """Give ``colour`` a rising share of the requests; raise, without a share left, where it does not do well."""
+        canary = Canary(self._request.name, self._request.rollout.canary, self._tools.clock, self._directory)
+        return canary.run(colour=colour, before=before)
+
+    def files(self, colour: str, paths: Sequence[str]) -> ProjectFiles | None:
+        """Return the files of a colour; None where it has none, or where there is no colour."""
+        return self.parts[colour].project.read(paths) if colour else None
 
     def make_volumes(self, volumes: Sequence[Volume]) -> None:
         """Make volumes that no compose project makes; those that are there stay as they are."""
@@ -62,8 +81,9 @@ class Rollout:
     def write(self, colour: str, target: PartTarget) -> None:
         """Put the files of a release where its colour runs, and nothing else."""
         project = self.parts[colour].project
-        project.clear()
-        project.write(target.files)
+        with disk.writing(self._request.name):
+            project.clear()
+            project.write(target.files)
 
     def migrate(self, colour: str, migration: Migration) -> None:
         """Run the migration once, from the new image; raise with what it wrote when it fails."""
@@ -73,10 +93,6 @@ class Rollout:
         except CommandError as error:
             said = mask(error.message, self._tools.secrets)
             raise ComposeOpsError(f"Stack {self._request.name}: the migration failed. {said}", error.remedy) from error
-
-    def start(self, colour: str, plan: Plan, target: PartTarget) -> list[Container]:
-        """Start a release in a colour where nothing runs, and wait until it is healthy."""
-        return self.parts[colour].take(plan.steps(), target, [])
 
     def gate(self, colour: str, endpoints: Sequence[Endpoint]) -> None:
         """Ask every route's port twice; raise ``GateFailure`` where an answer is not what it should be."""
@@ -104,20 +120,36 @@ class Rollout:
             if lost:
                 raise self._failure(colour, lost)
 
-    def drain(self, colour: str, endpoints: Sequence[Endpoint]) -> None:
-        """Wait until no connection leads to a colour any more, but not longer than it may take."""
+    def drain(self, colour: str, endpoints: Sequence[Endpoint], limit: float) -> bool:
+        """Wait until no connection leads to a colour any more; return whether any does after ``limit`` seconds."""
         ports = {endpoint.host_port for endpoint in endpoints if endpoint.colour == colour}
         clock = self._tools.clock
         began = clock.elapsed()
         while True:
             # First, because a request may have been given to this colour just before the switch.
             clock.sleep(POLL_SECONDS)
-            if not sockets.connections(ports) or clock.elapsed() - began >= self._request.rollout.drain:
-                return
+            if not sockets.connections(ports):
+                return False
+            if clock.elapsed() - began >= limit:
+                return True
 
     def stop(self, colour: str) -> None:
         """Stop the containers of a colour as their stop signals and time-outs say, and remove them."""
         self.parts[colour].compose.down(TIMEOUT)
+
+    def rest(self, colour: str, services: Collection[str]) -> None:
+        """Stop and remove services of a colour that is kept warm."""
+        part = self.parts[colour]
+        part.remove([found for found in part.gate.containers() if found.service in services])
+
+    def hang_up(self, colour: str, endpoints: Sequence[Endpoint]) -> None:
+        """Restart services of a colour to which connections lead still, so that they close these."""
+        part = self.parts[colour]
+        busy = {
+            found.service for found in endpoints if found.colour == colour and sockets.connections([found.host_port])
+        }
+        if busy:
+            part.compose.restart(part.keys(sorted(busy)), TIMEOUT)
 
     def _failure(self, colour: str, found: Mapping[str, str]) -> ComposeOpsError:
         part = self.parts[colour]
@@ -136,9 +168,10 @@ def _broken(
         if before is None:
             continue
         if container.restart_count > before:
-            found[container.service] = f"container {container.name} ended and was started again"
+            memory = ", out of memory" if container.out_of_memory else ""
+            found[container.service] = f"container {container.name} ended{memory} and was started again"
         elif not container.running and not (container.exit_code == 0 and container.service in finishing):
-            found[container.service] = f"container {container.name} is {container.status}"
+            found[container.service] = f"container {container.name} is {container.status}: {ended(container)}"
         elif container.health == "unhealthy":
             said = f": {container.last_probe}" if container.last_probe else ""
             found[container.service] = f"container {container.name} became unhealthy{said}"

@@ -8,6 +8,7 @@ Other domains read it: the edge takes the endpoints from here, checks and backup
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import os
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from typing import Any
 
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.io import files
+from ansible_collections.composeops.stack.plugins.module_utils.release import colours
 
 DIRECTORY = "/var/lib/composeops/stacks"
 SCHEMA = 1
@@ -60,6 +62,15 @@ class StackState:
     """Fingerprint of the files of the base project."""
     colour_files: str = ""
     """Fingerprint of the files of that colour."""
+    warm: str = ""
+    """Where the release before is kept running, reached by nobody; empty where it is not."""
+    warm_release: int = 0
+    """Its number."""
+
+    @property
+    def warm_project(self) -> str:
+        """The compose project of the release that is kept running; empty where none is."""
+        return colours.project(self.stack, self.warm) if self.warm else ""
 
 
 def directory(stack: str, root: str = DIRECTORY) -> str:
@@ -87,11 +98,22 @@ def read_state(stack: str, root: str = DIRECTORY) -> StackState | None:
         ) from error
 
 
+def deployed(root: str = DIRECTORY) -> list[str]:
+    """Return the names of the stacks that were deployed on this host."""
+    return sorted(os.path.basename(os.path.dirname(found)) for found in glob.glob(path("*", root)))
+
+
 def endpoints(stack: str, service: str | None = None, root: str = DIRECTORY) -> list[Endpoint]:
     """Return where the routed services of ``stack`` are reached, or those of one service; empty before a deployment."""
     state = read_state(stack, root)
     found = state.endpoints if state else ()
     return [endpoint for endpoint in found if service is None or endpoint.service == service]
+
+
+def warm_project(stack: str, root: str = DIRECTORY) -> str:
+    """Return the compose project of a release that is kept running, reached by nobody; empty where there is none."""
+    state = read_state(stack, root)
+    return state.warm_project if state else ""
 
 
 def write_state(state: StackState, root: str = DIRECTORY) -> None:
@@ -129,4 +151,6 @@ def _parse(content: Any) -> StackState:
         colour=content.get("colour", ""),
         base_files=content.get("base_files", content["revision"]),
         colour_files=content.get("colour_files", ""),
+        warm=content.get("warm", ""),
+        warm_release=int(content.get("warm_release", 0)),
     )

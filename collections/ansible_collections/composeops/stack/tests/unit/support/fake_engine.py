@@ -16,6 +16,7 @@ from typing import Any
 
 from ansible_collections.composeops.stack.plugins.module_utils.errors import CommandError
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Completed
+from ansible_collections.composeops.stack.plugins.module_utils.release.images import repository
 
 _VARIABLE = re.compile(r"(?<!\$)\$\{(\w+)\}")
 
@@ -47,6 +48,12 @@ class FakeEngine:
     clock: FakeClock
     registry: dict[str, str]
     images: dict[str, str] = field(default_factory=dict)
+    untagged: set[str] = field(default_factory=set)
+    """Ids of images that have no name any more."""
+    refused_pulls: dict[str, str] = field(default_factory=dict)
+    """References that cannot be pulled, with what the engine says."""
+    withdrawn: set[str] = field(default_factory=set)
+    """Ids of images that the registry does not have any more."""
     containers: dict[str, dict[str, Any]] = field(default_factory=dict)
     networks: list[str] = field(default_factory=list)
     volumes: list[str] = field(default_factory=list)
@@ -98,10 +105,11 @@ class FakeEngine:
         if argv[1] == "compose":
             return self._compose(argv, stdin, environment)
         handler: dict[str, Callable[[list[str]], tuple[int, str, str]]] = {
-            "ps": lambda _: (0, "\n".join(map(self._listed, self.containers.values())), ""),
+            "ps": self._ps,
             "inspect": self._inspect,
-            "image": self._image_inspect,
+            "image": self._image,
             "pull": self._pull,
+            "tag": self._tag,
             "logs": lambda words: (0, self.logs.get(self._service(self.containers[words[-1]]), ""), ""),
             "stop": lambda _: (0, "", ""),
             "rm": self._remove,
@@ -111,25 +119,75 @@ class FakeEngine:
         }
         return handler[argv[1]](argv)
 
+    def _ps(self, argv: list[str]) -> tuple[int, str, str]:
+        if "--quiet" in argv:
+            return 0, "\n".join(self.containers), ""
+        return 0, "\n".join(map(self._listed, self.containers.values())), ""
+
     def _inspect(self, argv: list[str]) -> tuple[int, str, str]:
+        if "--format" in argv:
+            found = [self.containers[identifier] for identifier in argv[6:]]
+            return 0, "\n".join(f"{entry['Image']} {self._listed(entry).partition(' ')[2]}" for entry in found), ""
         return 0, json.dumps([self._now(self.containers[identifier]) for identifier in argv[4:]]), ""
 
-    def _image_inspect(self, argv: list[str]) -> tuple[int, str, str]:
+    def _image(self, argv: list[str]) -> tuple[int, str, str]:
+        if argv[2] == "rm":
+            return self._image_rm(argv[3])
         wanted = argv[5:]
-        missing = [reference for reference in wanted if reference not in self.images]
+        if "RepoTags" in argv[4]:
+            tags = [name for name, identifier in self.images.items() if identifier == wanted[0] and "@" not in name]
+            return (0, json.dumps(tags), "") if wanted[0] in self.untagged or tags else (1, "", "Error: No such image")
+        missing = [reference for reference in wanted if self._image_id(reference) is None]
         lines = [
-            json.dumps({"id": self.images[reference], "digests": [f"{reference}@{self.images[reference]}-digest"]})
-            for reference in wanted
-            if reference not in missing
+            json.dumps({"id": self._image_id(name), "digests": [f"{repository(name)}@{self._image_id(name)}-digest"]})
+            for name in wanted
+            if name not in missing
         ]
         return bool(missing), "\n".join(lines), "".join(f"Error: No such image: {name}\n" for name in missing)
 
     def _pull(self, argv: list[str]) -> tuple[int, str, str]:
         reference = argv[-1]
+        unknown = f"Error response from daemon: manifest for {reference} not found: manifest unknown\n"
+        if "@" in reference:
+            identifier = reference.partition("@")[2].removesuffix("-digest")
+            if identifier in self.withdrawn:
+                return 1, "", unknown
+            self._name(reference, identifier)
+            return 0, reference, ""
+        if reference in self.refused_pulls:
+            return 1, "", f"Error response from daemon: {self.refused_pulls[reference]}\n"
         if reference not in self.registry:
-            return 1, "", f"Error response from daemon: manifest for {reference} not found: manifest unknown\n"
-        self.images[reference] = self.registry[reference]
+            return 1, "", unknown
+        self._name(reference, self.registry[reference])
         return 0, reference, ""
+
+    def _tag(self, argv: list[str]) -> tuple[int, str, str]:
+        identifier = self._image_id(argv[2])
+        assert identifier is not None, argv
+        self._name(argv[3], identifier)
+        return 0, "", ""
+
+    def _name(self, reference: str, identifier: str) -> None:
+        before = self.images.get(reference)
+        self.images[reference] = identifier
+        if before and before not in self.images.values():
+            self.untagged.add(before)
+
+    def _image_id(self, name: str) -> str | None:
+        known = {*self.untagged, *self.images.values()}
+        return self.images.get(name) or (name if name in known else None)
+
+    def _image_rm(self, name: str) -> tuple[int, str, str]:
+        identifier = self._image_id(name)
+        others = [other for other, found in self.images.items() if found == identifier and other != name]
+        if identifier in {found["Image"] for found in self.containers.values()} and not others:
+            return 1, "", "Error response from daemon: conflict: unable to remove repository reference: in use\n"
+        self.images.pop(name, None)
+        for other in others:
+            if "@" in other:
+                del self.images[other]
+        self.untagged.discard(name)
+        return 0, f"Untagged: {name}", ""
 
     def _remove(self, argv: list[str]) -> tuple[int, str, str]:
         for identifier in argv[2:]:

@@ -74,3 +74,12 @@ def test_tags_of_compose_are_read(action: ActionModule, tmp_path: Path) -> None:
 @pytest.mark.parametrize("definitions", ["text", [1], [{"name": "shop"}], None])
 def test_definitions_of_another_shape_are_left_to_the_specification(action: ActionModule, definitions: Any) -> None:
     assert action._stacks(definitions) == ([], [])
+
+
+def test_values_beside_the_compose_file_count_and_those_of_the_stack_win(action: ActionModule, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("VERSION=1\nNAME=web\n")
+    text = "services: {web: {image: 'shop/${NAME}:${VERSION}'}}\n"
+    ((stack,), problems) = action._stacks([definition(tmp_path, text, environment={"VERSION": "2"})])
+    assert problems == []
+    assert stack["images"] == ["shop/web:2"]
+    assert stack["environment"] == {"VERSION": "2", "NAME": "web"}

@@ -148,3 +148,50 @@ def test_what_is_no_compose_file_is_refused(text: str, said: str) -> None:
 def test_tags_and_anchors_of_compose_are_understood() -> None:
     text = "x-a: &a {image: web:1}\nservices:\n  web: {<<: *a, ports: !reset [], environment: !override {A: b}}\n"
     assert declared_services(text, "compose.yaml") == ["web"]
+
+
+def test_what_the_compose_file_is_made_of_comes_along(system: Path) -> None:
+    (system / "compose.yaml").write_text("services: {web: {image: a, env_file: [web.env, files/app.conf]}}")
+    (system / "web.env").write_text("A=1")
+    (system / ".env").write_text("B=2")
+    (system / "unrelated").write_text("x")
+    sent = act(system, compose_file="compose.yaml", files_directory="files")
+    paths = ["files/app.conf", "files/bin/hook.sh", ".env", "web.env"]
+    assert [entry["path"] for entry in sent["files"]] == paths
+    assert [entry["path"] for entry in act(system, compose_file="compose.yaml")["files"]] == [
+        ".env",
+        "web.env",
+        "files/app.conf",
+    ]
+
+
+def test_a_file_that_is_missing_is_refused_with_its_line(system: Path) -> None:
+    (system / "compose.yaml").write_text("services:\n  web:\n    env_file: gone.env\n")
+    assert "compose.yaml line 3 names gone.env under env_file" in refused(system, compose_file="compose.yaml")
+
+
+def test_a_file_of_includes_alone_is_a_compose_file() -> None:
+    assert declared_services("include: [a.yaml]", "compose.yaml") == []
+
+
+def test_what_compose_would_have_read_too_is_said_in_the_plan(system: Path) -> None:
+    (system / "compose.override.yaml").write_text("services: {}")
+    (system / ".env").write_text("COMPOSE_FILE=other.yaml\nTAG=1\n")
+    assert planned(system, changed=True) == [
+        "create web",
+        "compose.override.yaml beside compose.yaml is not read; include it in compose.yaml where it is meant",
+        ".env beside compose.yaml has COMPOSE_FILE, which is not followed; compose.yaml is what runs",
+        ".env beside compose.yaml gives TAG, where the stack does not",
+    ]
+    assert planned(system, changed=False) == ["create web"]
+
+
+def planned(directory: Path, *, changed: bool) -> list[str]:
+    """Return the plan of a run in which the host plans to create one service."""
+    loader = DataLoader()
+    loader.set_basedir(str(directory))
+    task = Task()
+    task.args = {"name": "shop", "compose_file": "compose.yaml"}
+    action = ActionModule(task, Connection(), None, loader, None, None)
+    action._execute_module = lambda **_arguments: {"changed": changed, "plan": ["create web"]}
+    return list(action.run(task_vars={})["plan"])

@@ -135,6 +135,24 @@ def test_check_mode_has_nginx_judge_what_is_planned(host: Host) -> None:
     assert host.content() == before
 
 
+def test_check_mode_leaves_no_log_behind_that_nginx_makes_when_it_tests(host: Host) -> None:
+    host.run(SITE)
+    host.endpoints["shop"] = [
+        Endpoint("web", 80, "127.0.0.1", port, colour) for port, colour in ((1, "blue"), (2, "green"))
+    ]
+    host.refuses = "access_log /var/log/nginx/composeops-shop.log"
+    predicted = host.run(SITE, check=True)
+    assert predicted["plan"] == [
+        "add canaries of stack shop",
+        "change site a.test",
+        "add shared settings snippets/colour-shop.conf",
+        "change upstreams of stack shop",
+    ]
+    assert host.tested == 2
+    with pytest.raises(ComposeOpsError, match="nginx refuses access_log"):
+        host.run(SITE)
+
+
 def test_a_refused_site_leaves_the_others_as_they_are(host: Host) -> None:
     host.run(SITE)
     host.refuses = "frobnicate"

@@ -12,16 +12,25 @@ import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError, InvalidInput
 from ansible_collections.composeops.stack.plugins.module_utils.io import sockets
-from ansible_collections.composeops.stack.plugins.module_utils.release import deployment, operations, probe, state
+from ansible_collections.composeops.stack.plugins.module_utils.release import (
+    audit,
+    deployment,
+    operations,
+    probe,
+    state,
+)
+from ansible_collections.composeops.stack.plugins.module_utils.release.holding import Holding
 from ansible_collections.composeops.stack.plugins.module_utils.release.model import (
     HealthPolicy,
     Published,
     Routed,
     StackFile,
 )
+from ansible_collections.composeops.stack.plugins.module_utils.release.run import stack_run
 from ansible_collections.composeops.stack.plugins.module_utils.secrets import store
 from ansible_collections.composeops.stack.plugins.modules import stack, stack_info
 from ansible_collections.composeops.stack.tests.unit.support.fake_engine import FakeClock, FakeEngine
+from ansible_collections.composeops.stack.tests.unit.support.places import places
 
 COMPOSE = json.dumps({"name": "shop", "services": {"web": {"image": "web:1", "healthcheck": {"test": ["CMD", "x"]}}}})
 
@@ -40,7 +49,7 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
     monkeypatch.setattr(sockets, "listening", list)
     monkeypatch.setattr(sockets, "connections", lambda ports: 0)
     monkeypatch.setattr(probe, "ask", lambda route, endpoint: "")
-    monkeypatch.setattr(stack, "LOCKS", str(tmp_path / "locks"))
+    monkeypatch.setattr(stack, "PLACES", places(tmp_path))
     for module in (stack, stack_info):
         monkeypatch.setattr(module, "CommandRunner", lambda: fake)
     for kind in (deployment.Deployment, operations.Operations):
@@ -131,8 +140,14 @@ def test_check_then_apply_then_nothing(engine: FakeEngine, tmp_path: Path) -> No
             "title": "Services of shop",
             "columns": ["service", "image", "state", "health", "ports"],
             "rows": [["web", "web:1", "running", "healthy", "-"]],
-        }
+        },
+        {
+            "title": "Release 1 of shop",
+            "columns": ["step", "seconds"],
+            "rows": [["pull", "0.00"], ["base", "2.00"], ["commit", "0.00"], ["prune", "0.00"], ["all", "2.00"]],
+        },
     ]
+    assert len(again["summary"]) == 1
 
 
 def test_check_mode_says_what_it_cannot_know_of_moved_tags(engine: FakeEngine) -> None:
@@ -176,10 +191,63 @@ def test_stopped_restarted_absent(engine: FakeEngine) -> None:
 
 
 def test_two_runs_at_once_one_is_told_who_holds_the_stack(engine: FakeEngine, tmp_path: Path) -> None:
-    with stack.files.exclusive(f"{tmp_path}/locks/stack-shop.lock", "a run that makes stack shop present"):
-        with pytest.raises(ComposeOpsError, match="is held by a run that makes stack shop present"):
+    with stack_run("shop", "deploy", operator="ada", places=places(tmp_path)):
+        with pytest.raises(ComposeOpsError, match=r"Stack shop is held by ada \(deploy by ansible since .*process \d+"):
             stack.run(parameters(state="stopped"), check=False)
-        assert not stack.run(parameters(state="stopped"), check=True)["changed"]
+        checked = stack.run(parameters(state="stopped"), check=True)
+    assert not checked["changed"]
+    assert checked["warnings"][0].startswith("Now it would have to wait: stack shop is held by ada")
+
+
+def audited(tmp_path: Path) -> list[tuple[str, str, int, int, str]]:
+    """Return what the audit log says of each run: operation, operator, from, to, result."""
+    found = audit.runs(audit.read(places(tmp_path).audit), ())
+    return [(run.operation, run.operator, run.from_release, run.to_release, run.result) for run in found]
+
+
+def test_what_changed_something_is_in_the_audit_log(engine: FakeEngine, tmp_path: Path) -> None:
+    for options in ({"compose": COMPOSE}, {"state": "stopped"}, {"state": "restarted"}, {"state": "absent"}):
+        stack.run(parameters(operator="ada", **options), check=True)
+        stack.run(parameters(operator="ada", **options), check=False)
+        if options.get("state") != "restarted":
+            stack.run(parameters(operator="bob", **options), check=False)
+    assert audited(tmp_path) == [
+        ("deploy", "ada", 0, 1, "ok"),
+        ("stop", "ada", 1, 1, "ok"),
+        ("restart", "ada", 1, 1, "ok"),
+        ("remove", "ada", 1, 0, "ok"),
+    ]
+
+
+def test_what_only_a_pull_shows_to_be_a_change_is_in_the_audit_log(engine: FakeEngine, tmp_path: Path) -> None:
+    stack.run(parameters(compose=COMPOSE), check=False)
+    stack.run(parameters(compose=COMPOSE, pull="always"), check=False)
+    engine.registry["web:1"] = "sha256:another"
+    stack.run(parameters(compose=COMPOSE, pull="always"), check=False)
+    assert [found[2:] for found in audited(tmp_path)] == [(0, 1, "ok"), (1, 2, "ok")]
+
+
+def test_a_run_that_failed_is_in_the_audit_log_with_its_reason(engine: FakeEngine, tmp_path: Path) -> None:
+    with pytest.raises(ComposeOpsError):
+        stack.run(parameters(compose=COMPOSE, secrets=["DB_PASSWORD"], operator="ada"), check=False)
+    stack.run(parameters(compose=COMPOSE, operator="ada"), check=False)
+    engine.registry["web:2"] = "sha256:web2"
+    engine.never_healthy.add("web:2")
+    with pytest.raises(deployment.DeploymentFailed):
+        stack.run(parameters(compose=COMPOSE.replace("web:1", "web:2"), operator="ada"), check=False)
+    assert [found[2:] for found in audited(tmp_path)] == [(0, 0, "refused"), (0, 1, "ok"), (1, 2, "rolled back")]
+
+
+def test_a_stack_that_is_held_by_hand_is_left_alone(engine: FakeEngine, tmp_path: Path) -> None:
+    stack.run(parameters(compose=COMPOSE), check=False)
+    change = Holding("shop", "ada", via="console", places=places(tmp_path)).hold("incident 42", "2h", check=False)
+    calls = len(engine.calls)
+    for state_ in ("present", "stopped", "restarted", "absent"):
+        with pytest.raises(ComposeOpsError, match=r"held by ada since .* until .*: incident 42"):
+            stack.run(parameters(compose=COMPOSE, state=state_), check=False)
+    assert len(engine.calls) == calls
+    checked = stack.run(parameters(state="stopped"), check=True)
+    assert checked["warnings"] == [f"Now it would be refused: stack shop is held by {change.after}."]
 
 
 def test_information_before_and_after_a_deployment(engine: FakeEngine) -> None:
@@ -194,7 +262,7 @@ def test_information_before_and_after_a_deployment(engine: FakeEngine) -> None:
     assert not after["changed"]
     assert [(entry["colour"], entry["host_port"]) for entry in after["endpoints"]] == [
         ("blue", 21000),
-        ("green", 21001),
+        ("green", 21010),
     ]
     assert after["logs"] == [{"service": "web", "lines": ["two", "three"]}]
     assert "logs" not in stack_info.run(parameters(spec))

@@ -12,11 +12,14 @@ import pytest
 from ansible_collections.composeops.stack.plugins.module_utils.backup import catalogue, layout, manifest, restore
 from ansible_collections.composeops.stack.plugins.module_utils.backup.manifest import Manifest, StoredObject
 from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Settings, Source, Store
-from ansible_collections.composeops.stack.plugins.module_utils.backup.restore import NEWEST, Restore
+from ansible_collections.composeops.stack.plugins.module_utils.backup.restore import NEWEST, By, Restore
 from ansible_collections.composeops.stack.plugins.module_utils.backup.restorer import Job, Outcome, Restorer
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
-from ansible_collections.composeops.stack.plugins.module_utils.io.files import exclusive
+from ansible_collections.composeops.stack.plugins.module_utils.release import audit
+from ansible_collections.composeops.stack.plugins.module_utils.release.holding import Holding
+from ansible_collections.composeops.stack.plugins.module_utils.release.run import stack_run
 from ansible_collections.composeops.stack.tests.unit.support.buckets import MemoryBucket
+from ansible_collections.composeops.stack.tests.unit.support.places import deploy, places
 from ansible_collections.composeops.stack.tests.unit.support.recorded import RecordedRunner
 
 SOURCE = Source("database", "postgres", "petcare", "postgres", "pet", "petuser")
@@ -31,7 +34,7 @@ class Bench:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, directory: Path) -> None:
         self.bucket = MemoryBucket()
         self.directory = directory
-        self.locks = str(directory.parent / "locks")
+        self.places = places(directory.parent)
         self.given: dict[str, bytes] | None = None
         self.modes: set[int] = set()
         self.manifest = Manifest(
@@ -62,7 +65,8 @@ class Bench:
             wanted=wanted,
             host=host,
             directory=str(self.directory),
-            locks=self.locks,
+            by=By("ada", "console"),
+            places=self.places,
         )
 
 
@@ -139,11 +143,26 @@ def test_the_backup_of_another_host_is_restored_when_it_is_named(bench: Bench) -
 
 def test_nothing_is_deployed_meanwhile(bench: Bench) -> None:
     with (
-        exclusive(f"{bench.locks}/stack-petcare.lock", "deployment of petcare"),
-        pytest.raises(ComposeOpsError, match="held by deployment of petcare"),
+        stack_run("petcare", "deploy", operator="bob", places=bench.places),
+        pytest.raises(ComposeOpsError, match="Stack petcare is held by bob"),
     ):
         bench.restore().apply()
     assert bench.given is None
+
+
+def test_a_stack_that_is_held_by_hand_is_not_restored(bench: Bench) -> None:
+    deploy(bench.places, "petcare")
+    Holding("petcare", "bob", via="console", places=bench.places).hold("incident 42", "1h", check=False)
+    with pytest.raises(ComposeOpsError, match=r"held by bob since .* incident 42"):
+        bench.restore().apply()
+    assert bench.given is None
+
+
+def test_a_restore_is_in_the_audit_log(bench: Bench) -> None:
+    bench.restore().apply()
+    (run,) = audit.runs(audit.read(bench.places.audit), ())
+    assert (run.stack, run.operation, run.operator, run.via) == ("petcare", "restore", "ada", "console")
+    assert (run.result, run.reason) == ("ok", f"database from backup {ID}")
 
 
 def test_what_a_killed_restore_fetched_is_cleared_away(bench: Bench) -> None:

@@ -35,6 +35,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.checks.probes imp
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.io.docker import Docker
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Completed
+from ansible_collections.composeops.stack.plugins.module_utils.release import state
 from ansible_collections.composeops.stack.tests.unit.support.servers import (
     Authority,
     free_port,
@@ -222,6 +223,15 @@ def test_one_service_is_found_by_its_label_in_any_colour() -> None:
     for service in ("db", "web"):
         seen = Prober(FakeHost(engine)).probe(ContainerCheck("a", stack="shop", service=service))
         assert seen == Containers((Container(service, "running"),))
+
+
+def test_a_release_that_is_only_kept_running_is_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(state, "warm_project", lambda stack: f"{stack}-blue")
+    old, new = container("web-blue", Status="exited"), container("web-green")
+    for found, colour in ((old, "blue"), (new, "green")):
+        found["Config"]["Labels"].update({"composeops.service": "web", "com.docker.compose.project": f"shop-{colour}"})
+    seen = Prober(FakeHost(Engine([old, new]))).probe(ContainerCheck("a", stack="shop", service="web"))
+    assert seen == Containers((Container("web", "running"),))
 
 
 @pytest.mark.parametrize("newest", [("b1", datetime(2026, 1, 1, tzinfo=timezone.utc)), None], ids=["one", "none"])

@@ -13,7 +13,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.edge.model import
     parse_sites,
     service_targets,
 )
-from ansible_collections.composeops.stack.plugins.module_utils.edge.render import colour_variable, render
+from ansible_collections.composeops.stack.plugins.module_utils.edge.render import render
 
 DEBIAN_12 = Capabilities((1, 22, 1), (3, 0, 17))
 DEBIAN_13 = Capabilities((1, 26, 3), (3, 5, 7))
@@ -228,6 +228,20 @@ def test_rfx_05_a_file_decides_with_every_request_which_colour_answers() -> None
     ]
 
 
+def test_sag_07_a_canary_is_known_before_any_release_and_measured_for_the_routes_in_colours_alone() -> None:
+    text = coloured()
+    assert sorted(set(text) - set(tree())) == ["canary-petcare.conf", "snippets/colour-petcare.conf"]
+    measured = blocks(text["canary-petcare.conf"], "map $proxy_host $composeops_tried_petcare")[0]
+    names = "petcare-backend-3000-blue|petcare-backend-3000-green|petcare-frontend-80-blue|petcare-frontend-80-green"
+    assert f'"~^({names})$" $composeops_told_petcare;' in measured
+    assert "mobile" not in measured
+
+
+def test_what_is_in_no_colour_has_no_canary() -> None:
+    assert [path for path in tree() if "canary" in path or "colour" in path] == []
+    assert "access_log /" not in "".join(tree().values())
+
+
 def test_rfx_05_both_colours_are_there_before_any_release() -> None:
     upstreams = coloured()["upstreams/petcare.conf"]
     assert "server 127.0.0.1:21001;" in blocks(upstreams, "upstream petcare-backend-3000-blue")[0]
@@ -240,8 +254,3 @@ def test_what_is_replaced_in_place_is_routed_beside_it_as_ever() -> None:
     assert (
         "server 127.0.0.1:21004;" in blocks(text["upstreams/petcare.conf"], "upstream petcare-mobile-backend-3003")[0]
     )
-
-
-def test_the_variables_of_two_stacks_are_never_the_same() -> None:
-    names = ["my-shop", "my_shop", "my--shop", "my-_shop", "my_dshop", "myshop"]
-    assert len({colour_variable(name) for name in names}) == len(names)

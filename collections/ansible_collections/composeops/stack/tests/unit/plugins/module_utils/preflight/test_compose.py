@@ -8,6 +8,7 @@ import pytest
 import yaml
 from ansible_collections.composeops.stack.plugins.module_utils.preflight.compose import (
     Declared,
+    dotenv,
     faults,
     images,
     interpolate,
@@ -47,14 +48,14 @@ def test_good_file_has_no_faults() -> None:
             ("$$HOME", "$DB_USR"),
             "line 9 uses DB_USR, which neither environment nor secrets of the stack define (did you",
         ),
-        (("image: shop", "imagee: shop"), "service web has neither image nor build (is imagee one of them?)"),
-        (("[db]\n", "[database, db]\n"), "service web depends on database, which it does not have"),
+        (("image: shop", "imagee: shop"), "line 7: service web has neither image nor build (is imagee one of them?)"),
+        (("[db]\n", "[database, db]\n"), "line 8: service web depends on database, which it does not have"),
         (
             ("[db]\n", "{dbb: {condition: service_healthy}}\n"),
-            "service web depends on dbb, which it does not have (did",
+            "line 8: service web depends on dbb, which it does not have (did",
         ),
         (("{environment: DB_PASSWORD}", "{environment: DB_PASS}"), "secret db_password comes from DB_PASS, which"),
-        (("  db:\n", "  db: just text\n  other:\n"), "service db is not a mapping"),
+        (("  db:\n", "  db: just text\n  other:\n"), "line 2: service db is not a mapping"),
     ],
     ids=["variable", "nearest-variable", "image-typo", "dependency", "dependency-form", "secret", "service-shape"],
 )
@@ -129,3 +130,12 @@ def test_required_variables_are_those_without_a_default() -> None:
 
 def test_line_is_that_of_the_variable_and_not_of_a_longer_one() -> None:
     assert line_of("$DB_USERS\n${DB_USER}\n", "DB_USER") == 2
+
+
+def test_the_name_of_the_project_is_known_to_compose() -> None:
+    assert judged(GOOD.replace("$$HOME", "${COMPOSE_PROJECT_NAME}")) == []
+
+
+def test_values_beside_the_compose_file_are_read() -> None:
+    text = "# A=0\nA=1\nexport B = 'two' # said\n\nC: \"3\"\nnot a value\nD="
+    assert dotenv(text) == {"A": "1", "B": "two", "C": "3", "D": ""}

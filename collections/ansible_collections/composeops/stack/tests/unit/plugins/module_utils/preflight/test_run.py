@@ -128,7 +128,7 @@ def test_compose_file_that_needs_files_beside_it_is_deferred(good: pytest.Monkey
 def test_compose_is_asked_with_stand_ins_for_secrets(good: pytest.MonkeyPatch) -> None:
     host = Host()
     Preflight(Request(**REQUEST), host).run()
-    assert host.environments == [{"SMTP_PASS": "stand-in", "WEB_VERSION": "1.0"}]
+    assert host.environments[0] == {"SMTP_PASS": "stand-in", "WEB_VERSION": "1.0"}
 
 
 def test_images_on_the_host_are_not_asked_for(good: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,8 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 
 import pytest
@@ -12,9 +13,16 @@ from ansible_collections.composeops.stack.plugins.module_utils.release.colour_pl
     DeploymentPlan,
     plan_colours,
 )
+from ansible_collections.composeops.stack.plugins.module_utils.release.colours import other
 from ansible_collections.composeops.stack.plugins.module_utils.release.containers import Container
-from ansible_collections.composeops.stack.plugins.module_utils.release.model import RolloutPolicy, Service
+from ansible_collections.composeops.stack.plugins.module_utils.release.model import (
+    CanaryPolicy,
+    Migration,
+    RolloutPolicy,
+    Service,
+)
 from ansible_collections.composeops.stack.plugins.module_utils.release.plan import Plan, make_plan
+from ansible_collections.composeops.stack.plugins.module_utils.release.warm import KeptWarm
 
 WEB = Service("web", "shop/web:1", "r1", restarts=True, waits_for={"api": "service_started"})
 API = Service("api", "shop/api:1", "r1", restarts=True, checked=True)
@@ -124,8 +132,9 @@ def test_a_stack_that_leaves_its_colours_retires_the_last_one() -> None:
 
 
 def test_a_migration_is_run_with_a_release_only() -> None:
-    assert plan(migration="api: migrate").migration == ""
-    moving = plan((replace(WEB, revision="r2"), API), migration="api: migrate")
+    migration = Migration("api", ("migrate",))
+    assert plan(migration=migration).migration == ""
+    moving = plan((replace(WEB, revision="r2"), API), migration=migration)
     assert moving.sentences()[0] == "run once before: api: migrate"
 
 
@@ -148,3 +157,87 @@ def test_an_image_of_both_projects_is_pulled_once() -> None:
     both = DeploymentPlan(base, plan(found=there(active=""), images={}))
     assert both.pulls == ("shop/api:1", "shop/web:1")
     assert both.sentences()[:2] == ["pull shop/api:1", "pull shop/web:1"]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A host and a wish: whatever was deployed, interrupted, kept or asked for."""
+
+    active: str
+    policy: RolloutPolicy
+    switched: bool
+    elsewhere: bool
+    """Containers are in the other colour."""
+    kept: bool
+    """They are those of the release before, kept warm."""
+    weighted: bool
+    changed: bool
+    back: bool
+    stopped: bool
+
+    def plan(self) -> ColourPlan:
+        elsewhere = other(self.active)
+        before = tuple(replace(service, revision="r0") for service in STACK)
+        found = Colours(
+            self.active,
+            elsewhere if self.switched else self.active or "blue",
+            STACK if self.active else (),
+            {
+                **({self.active: [container(service, self.active) for service in STACK]} if self.active else {}),
+                **({elsewhere: [container(service, elsewhere) for service in before]} if self.elsewhere else {}),
+            },
+            {elsewhere: 5} if self.weighted else {},
+            KeptWarm(elsewhere, 6, before, (), {}) if self.kept and self.active else KeptWarm(),
+        )
+        wanted = before if self.back else tuple(replace(service, revision="r2") for service in STACK)
+        return plan(
+            wanted if self.changed else STACK,
+            found,
+            routed={"web"},
+            going_back=self.back,
+            was_stopped=self.stopped,
+            policy=self.policy,
+        )
+
+
+FLAGS = (False, True)
+CANARY = CanaryPolicy((5, 50))
+POLICIES = [RolloutPolicy("blue_green", warm=warm, canary=CANARY) for warm in FLAGS]
+ALL = [
+    Case(active, policy, *flags)
+    for active in ("", "blue", "green")
+    for flags in product(FLAGS, repeat=7)
+    for policy in POLICIES
+]
+
+
+@pytest.mark.parametrize("active", ["", "blue", "green"], ids=["first", "blue", "green"])
+def test_whatever_is_there_the_plan_is_sound(active: str) -> None:
+    for case in (case for case in ALL if case.active == active):
+        found = case.plan()
+        idle = other(active)
+        assert found.roll == (not active or case.changed), case
+        assert found.colour == (idle if found.roll else active), case
+        # Nothing is left where a release starts, unless it is that release.
+        there = case.elsewhere and not found.warm.revives
+        gone = idle in found.leftovers or (found.warm.colour == idle and bool(found.warm.stops))
+        assert not (found.roll and there) or gone, case
+        # What serves, or is to serve, is never taken for a leftover, and what is kept never both stays and goes.
+        assert active not in found.leftovers, case
+        assert not (idle in found.leftovers and found.warm.colour), case
+        assert not (found.warm.stops and (found.warm.revives or found.warm.remains)), case
+        assert found.switch_back == (bool(active) and case.switched), case
+        assert bool(found.canary) == (
+            found.roll and bool(active) and not case.back and not case.stopped and not found.warm.revives
+        ), case
+        assert not found.warm.stays or (case.policy.warm and found.roll and bool(active) and not case.back), case
+        assert bool(found.sentences()) == found.changes, case
+        unchanged = not (case.changed or case.switched or case.weighted or case.stopped)
+        kept = case.kept and case.policy.warm
+        assert not (active and unchanged and (kept or not case.elsewhere) and found.changes), case
+
+
+def test_a_rollback_finds_what_is_kept_warm_whatever_else_is_there() -> None:
+    for case in ALL:
+        if case.active and case.kept and case.elsewhere and case.changed and case.back:
+            assert case.plan().warm.revives, case

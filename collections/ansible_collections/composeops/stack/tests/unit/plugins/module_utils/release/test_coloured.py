@@ -92,7 +92,7 @@ def test_ports_are_those_of_the_colour() -> None:
 
 def test_volumes_are_shared_by_both_colours() -> None:
     assert green()["volumes"] == {"logs": {"external": True, "name": "shop_logs"}}
-    (volume,) = coloured.own_volumes(COMPOSE, "shop", IN_COLOURS)
+    (volume,) = coloured.own_volumes(COMPOSE, "shop", IN_COLOURS, "/stacks/shop")
     assert (volume.name, volume.driver) == ("shop_logs", "local")
     assert dict(volume.labels) == {"com.docker.compose.project": "shop", "com.docker.compose.volume": "logs"}
 
@@ -111,6 +111,61 @@ def test_a_fixed_container_name_is_left_out_and_said() -> None:
     assert coloured.notes(COMPOSE, IN_COLOURS) == [
         "api: its container_name api is left out, because two of it run while a release replaces another"
     ]
+
+
+def changed(**services: dict[str, Any]) -> dict[str, Any]:
+    return {**COMPOSE, "services": {name: {**COMPOSE["services"][name], **new} for name, new in services.items()}}
+
+
+def aliases(compose: dict[str, Any], service: str) -> list[str]:
+    found = coloured.colour(
+        compose, "shop", "green", coloured=IN_COLOURS, endpoints=[], directory="/stacks/shop", own_files=()
+    )
+    return list(found["services"][f"{service}-green"]["networks"][coloured.PRIVATE_NETWORK]["aliases"])
+
+
+def test_a_container_is_found_by_the_name_that_it_would_have_had() -> None:
+    calls = {"environment": {"API": "http://shop-api-1:80", "MORE": "http://the_api"}}
+    compose = changed(db={}, api={"container_name": "the_api"}, web=calls)
+    assert aliases(compose, "api") == ["api", "the_api", "shop-api-1", "backend"]
+    assert aliases(compose, "web") == ["web"]
+
+
+ADJUSTED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
+    "a network with a name of its own": (
+        {},
+        {"outer": {"name": "mine"}},
+        "web: its network mine is mine-blue or mine-green, one for each release",
+    ),
+    "a network of others": (
+        {},
+        {"outer": {"name": "edge", "external": True}},
+        "web: other stacks in the network edge do not find it by its name; they reach it through the edge",
+    ),
+    "a volume without a name": (
+        {"volumes": [{"type": "volume", "target": "/cache"}]},
+        {},
+        "web: its volume /cache has no name, so it is empty in each release",
+    ),
+    "a restart with the base": (
+        {"depends_on": {"db": {"condition": "service_started", "restart": True}}},
+        {},
+        "web: it is not restarted when db is replaced, although its depends_on says so",
+    ),
+}
+
+
+@pytest.mark.parametrize(("web", "networks", "note"), ADJUSTED.values(), ids=ADJUSTED.keys())
+def test_what_is_different_in_a_colour_is_said(web: dict[str, Any], networks: dict[str, Any], note: str) -> None:
+    compose = {**changed(db={}, web=web), "networks": {**COMPOSE["networks"], **networks}}
+    assert coloured.notes(compose, ("web",)) == [note]
+
+
+def test_a_volume_that_binds_a_directory_beside_the_compose_file_finds_it() -> None:
+    bound = {"name": "shop_logs", "driver_opts": {"type": "none", "o": "bind,rw", "device": "./logs"}}
+    compose = {**COMPOSE, "volumes": {**COMPOSE["volumes"], "logs": bound}}
+    (volume,) = coloured.own_volumes(compose, "shop", IN_COLOURS, "/stacks/shop")
+    assert dict(volume.options) == {"device": "/stacks/shop/logs", "o": "bind,rw", "type": "none"}
 
 
 def test_services_keep_the_names_they_were_declared_with() -> None:

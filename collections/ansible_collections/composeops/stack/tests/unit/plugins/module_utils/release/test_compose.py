@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -22,14 +23,58 @@ def compose(returncode: int = 0, stdout: str = "", stderr: str = "") -> tuple[Co
     return Compose(runner, "shop", "/var/lib/composeops/stacks/shop"), runner
 
 
-def test_canonicalises_without_resolving_paths_and_with_the_values_in_the_environment_only() -> None:
+def test_reads_what_is_resolved_and_what_is_written_with_the_values_in_the_environment_only() -> None:
     adapter, runner = compose(stdout=json.dumps({"services": {}}))
     assert adapter.canonical("services: {}", "compose.yaml", "/aside", {"A": "b"}) == {"services": {}}
-    assert [" ".join(call) for call in runner.calls] == [
-        "docker compose --project-name shop --project-directory /aside --file - config --format json"
-        " --no-path-resolution"
-    ]
-    assert runner.environments == [{"A": "b"}]
+    read = "docker compose --project-name shop --project-directory /aside --file - config --format json"
+    assert [" ".join(call) for call in runner.calls] == [read, f"{read} --no-path-resolution"]
+    assert runner.environments == [{"A": "b"}, {"A": "b"}]
+
+
+@pytest.mark.parametrize("readable", [True, False], ids=["as written", "not readable without resolving"])
+def test_a_path_that_an_included_file_says_is_where_that_file_is(readable: bool) -> None:
+    def answer(argv: Sequence[str]) -> tuple[int, str, str]:
+        if "--no-path-resolution" in argv:
+            return 0 if readable else 14, json.dumps({"file": "./data"}), "env file sub/a.env not found"
+        return 0, json.dumps({"file": "/tmp/x/stack/sub/data"}), ""
+
+    adapter = Compose(RecordedRunner(answer), "shop", "/stacks/shop")
+    assert adapter.canonical("", "compose.yaml", "/tmp/x/stack", {}) == {"file": "./sub/data"}
+
+
+def test_a_limit_of_nothing_is_not_lost() -> None:
+    limits = {"core": {}, "nproc": {"hard": 5}, "memlock": -1}
+    adapter, _ = compose(stdout=json.dumps({"services": {"web": {"ulimits": limits}, "db": {}}}))
+    found = adapter.canonical("", "compose.yaml", "/aside", {})["services"]["web"]["ulimits"]
+    assert found == {"core": {"soft": 0, "hard": 0}, "nproc": {"soft": 0, "hard": 5}, "memlock": -1}
+
+
+def test_a_variable_of_this_process_is_no_value_of_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PWD", "SHELL", "GIVEN"):
+        monkeypatch.setenv(name, "leaked")
+    adapter, runner = compose(stdout="{}")
+    adapter.canonical("volumes: [$PWD/a, ${SHELL:-b}, $GIVEN]", "compose.yaml", "/aside", {"GIVEN": "x"})
+    assert runner.calls[0][:6] == ["env", "-u", "PWD", "-u", "SHELL", "docker"]
+
+
+def test_a_complaint_has_the_line_and_no_path_of_ours() -> None:
+    adapter, _ = compose(15, stderr="validating -: services.web Additional property imagee is not allowed\n")
+    with pytest.raises(InvalidInput) as raised:
+        adapter.canonical("services:\n  web:\n    imagee: a\n", "compose.yaml", "/aside", {})
+    assert str(raised.value) == (
+        "compose.yaml is not a valid compose file, line 3: services.web Additional property imagee is not allowed."
+        " Correct the name of the key or leave it out; keys that begin with x- may be anything."
+    )
+    adapter, _ = compose(14, stderr="env file /aside/x.env not found: stat /aside/x.env: no such file or directory\n")
+    with pytest.raises(InvalidInput, match=r"env file x\.env not found.*Put the file beside the compose file"):
+        adapter.canonical("", "compose.yaml", "/aside", {})
+
+
+def test_a_service_of_an_inactive_profile_is_explained() -> None:
+    said = 'service "web" depends on undefined service "api": invalid compose project'
+    adapter, _ = compose(15, stderr=said)
+    with pytest.raises(InvalidInput, match="activate that with COMPOSE_PROFILES in the stack's environment"):
+        adapter.canonical("", "compose.yaml", "/aside", {})
 
 
 INVALID = {
@@ -62,6 +107,8 @@ def test_a_variable_without_a_value_is_an_error_and_every_one_is_named_once() ->
     adapter, _ = compose(stdout="{}", stderr=stderr)
     with pytest.raises(InvalidInput, match=r"compose\.yaml uses A, DB_NMAE, which the stack does not define"):
         adapter.canonical("", "compose.yaml", "/aside", {})
+    with pytest.raises(InvalidInput, match=r"uses A \(line 2\), DB_NMAE, which"):
+        adapter.canonical("services:\n  web: {image: $A}", "compose.yaml", "/aside", {})
 
 
 MISSING = {

@@ -425,7 +425,7 @@ def test_an_unhealthy_service_fails_a_run_that_changes_nothing(host: Host) -> No
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a variable that nobody defines": (
         {"environment": {}},
-        "compose.yaml uses VERSION, which the stack does not define",
+        "compose.yaml uses VERSION (line 1), which the stack does not define",
     ),
     "a file that is no compose file": (
         {"compose": "{"},
@@ -460,14 +460,14 @@ def test_the_ports_of_other_stacks_are_theirs(host: Host) -> None:
     state.write_state(other, str(host.root / "stacks"))
     host.deploy()
     assert host.record is not None
-    assert [endpoint.host_port for endpoint in host.record.endpoints] == [21001]
+    assert [endpoint.host_port for endpoint in host.record.endpoints] == [21010]
 
 
 def test_a_port_that_a_stranger_listens_on_is_not_taken(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sockets, "listening", lambda: [sockets.Listener("127.0.0.1", 21000, "1")])
     host.deploy()
     assert host.record is not None
-    assert [endpoint.host_port for endpoint in host.record.endpoints] == [21001]
+    assert [endpoint.host_port for endpoint in host.record.endpoints] == [21010]
 
 
 class Fuse:

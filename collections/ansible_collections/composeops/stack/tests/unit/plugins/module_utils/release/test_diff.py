@@ -59,3 +59,18 @@ def test_a_binary_file_is_named_only() -> None:
     new = ProjectFiles(OLD.compose, OLD.environment, (StackFile("files/a.conf", b"\xff\xfe\x00"),))
     (entry,) = differences(OLD, new, NAMES, VALUES)
     assert entry["after"] == "(binary, 3 bytes)\n"
+
+
+def test_a_password_that_is_spelled_out_is_not_shown() -> None:
+    compose = '{"services": {"a": {"environment": {"JWT_SECRET": "spelled out value", "LEVEL": "debug"}}}}\n'
+    files = (StackFile(".env", b"JWT_SECRET=spelled out value\nSMTP_PASS='another one'\nLEVEL=debug\n"),)
+    shown = {
+        entry["after_header"]: entry["after"] for entry in differences(None, ProjectFiles(compose, "", files), (), ())
+    }
+    assert shown["compose.json"] == compose.replace("spelled out value", "(sensitive)")
+    assert shown[".env"] == "JWT_SECRET=(sensitive)\nSMTP_PASS='(sensitive)'\nLEVEL=debug\n"
+
+
+def test_a_file_that_somebody_broke_is_shown_as_it_is() -> None:
+    (entry,) = differences(ProjectFiles("{", OLD.environment, OLD.files), OLD, NAMES, VALUES)
+    assert (entry["before"], entry["after"]) == ("{", '{"a": 1}\n')

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError, InvalidInput
+from ansible_collections.composeops.stack.plugins.module_utils.errors import InvalidInput
 from ansible_collections.composeops.stack.plugins.module_utils.release import history
 from ansible_collections.composeops.stack.plugins.module_utils.release.history import History, Release
 from ansible_collections.composeops.stack.plugins.module_utils.release.model import (
@@ -53,13 +53,13 @@ def test_root_alone_reads_a_release(tmp_path: Path) -> None:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_numbers_only_grow_and_the_active_release_is_never_pruned(tmp_path: Path) -> None:
+def test_numbers_only_grow(tmp_path: Path) -> None:
     kept = History("shop", str(tmp_path))
-    for _ in range(6):
+    for _ in range(4):
         number = kept.next_number()
         kept.begin(release(number), REQUEST)
-        kept.prune(2, active=1)
-    assert [found.number for found in kept.all()] == [6, 5, 1]
+        kept.forget([number - 1])
+    assert [found.number for found in kept.all()] == [4]
 
 
 def test_what_a_killed_run_left_open_is_settled_by_what_is_active(tmp_path: Path) -> None:
@@ -107,20 +107,3 @@ REFUSED = {
 def test_refuses_before_anything_moves(kept: list[Release], wanted: int, said: str) -> None:
     with pytest.raises(InvalidInput, match=said):
         history.to_go_back_to("shop", kept, 7, wanted)
-
-
-IMAGES = release(3, identifiers={"web:1": "sha256:one"})
-
-
-@pytest.mark.parametrize(
-    ("present", "said"),
-    [({}, "it is not on this host"), ({"web:1": "sha256:two"}, "another image has that name now")],
-    ids=["gone", "moved"],
-)
-def test_an_image_that_is_not_the_one_is_refused(present: dict[str, str], said: str) -> None:
-    with pytest.raises(ComposeOpsError, match=said):
-        history.require_images("shop", IMAGES, present)
-
-
-def test_images_that_are_there_are_enough() -> None:
-    history.require_images("shop", IMAGES, {"web:1": "sha256:one", "other": "x"})

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,9 +20,10 @@ CONFIG = StackFile("files/app.conf", b"")
 
 
 def placed(web: dict[str, Any], others: dict[str, Any] | None = None, **options: Any) -> Placement:
-    options = {"rollout": RolloutPolicy("blue_green"), **options}
-    request = StackRequest(name="shop", compose="", routed=(Routed("web", 80),), files=(CONFIG,), **options)
-    return place({"services": {"web": web, "db": {}, **(others or {})}}, request)
+    networks = options.pop("networks", {})
+    options = {"rollout": RolloutPolicy("blue_green"), "routed": (Routed("web", 80),), **options}
+    request = StackRequest(name="shop", compose="", files=(CONFIG,), **options)
+    return place({"services": {"web": web, "db": {}, **(others or {})}, "networks": networks}, request)
 
 
 def volume(source: str, **options: Any) -> dict[str, Any]:
@@ -55,6 +57,12 @@ INTOLERANT: dict[str, tuple[dict[str, Any], str]] = {
     "the host's network": ({"network_mode": "host"}, "its network_mode is host"),
     "a fixed address": ({"networks": {"n": {"ipv4_address": "10.0.0.9"}}}, "a fixed address in the network n"),
     "links": ({"links": ["db:database"]}, "it has links"),
+    "a fixed link-local address": (
+        {"networks": {"n": {"link_local_ips": ["169.254.1.1"]}}},
+        "a fixed address in the network n",
+    ),
+    "a fixed MAC address": ({"mac_address": "02:42:ac:11:65:43"}, "it has a fixed MAC address"),
+    "a hostname": ({"hostname": "shop"}, "its hostname shop would be both the old and the new one"),
     "the namespace of another": ({"pid": "service:db"}, "web shares namespaces or volumes with another service"),
 }
 
@@ -90,6 +98,75 @@ def test_what_the_base_waits_for_stays_in_the_base() -> None:
     assert found.coloured == ()
     assert "worker depends on it and is not released with it; list worker under overlapping" in found.stop_first["web"]
     assert placed({}, others, overlapping=("worker",)).coloured == ("web", "worker")
+
+
+NET = {"networks": {"inner": None}}
+CALLS: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
+    "a value": ({}, {"environment": {"API_URL": "http://web:80/"}}, "in API_URL"),
+    "an alias": ({"networks": {"inner": {"aliases": ["api"]}}}, {"command": "curl http://api"}, "in its command"),
+    "a container_name": ({"container_name": "shop_web"}, {"environment": {"WEB_HOST": "shop_web"}}, "in WEB_HOST"),
+    "what compose calls its container": ({}, {"environment": {"X": "http://shop-web-1:80"}}, "in X"),
+    "a file it mounts": ({}, {"volumes": [bind("./files/app.conf")]}, "in files/app.conf"),
+    "an inline config": ({}, {"configs": [{"source": "proxy"}]}, "in the config shop_proxy"),
+}
+
+
+@pytest.mark.parametrize(("web", "caller", "where"), CALLS.values(), ids=CALLS.keys())
+def test_what_the_base_calls_by_its_name_stays_in_the_base(
+    web: dict[str, Any], caller: dict[str, Any], where: str
+) -> None:
+    calling = StackRequest(
+        name="shop",
+        compose="",
+        routed=(Routed("web", 80),),
+        files=(StackFile("files/app.conf", b"proxy_pass http://web;"),),
+        rollout=RolloutPolicy("blue_green"),
+    )
+    canonical = {
+        "services": {"web": {**NET, **web}, "worker": {**NET, **caller}},
+        "configs": {"proxy": {"name": "shop_proxy", "content": "target: web"}},
+    }
+    reason = f"worker calls it by its name {where} and is not released with it; list worker under overlapping"
+    assert place(canonical, calling).stop_first["web"].startswith(reason)
+    assert place(canonical, replace(calling, overlapping=("worker",))).coloured == ("web", "worker")
+
+
+def test_a_name_that_never_led_there_keeps_nothing() -> None:
+    worker = {"networks": {"outer": None}, "environment": {"API_URL": "http://web:80/"}}
+    assert placed(NET, {"worker": worker}).coloured == ("web",)
+
+
+def test_what_is_in_a_colour_itself_calls_others_as_it_likes() -> None:
+    web = {**NET, "environment": {"WORKER_HOST": "worker", "DB_HOST": "db"}}
+    worker = {**NET, "environment": {"API_URL": "http://web:80/"}}
+    assert placed(web, {"worker": worker}, overlapping=("worker",)).coloured == ("web", "worker")
+
+
+def test_being_needed_passes_on() -> None:
+    api = {**NET, "environment": {"X": "http://web:80"}}
+    others = {"api": api, "cron": {**NET, "environment": {"API_HOST": "api"}}}
+    found = placed(NET, others, routed=(Routed("web", 80), Routed("api", 80)))
+    assert found.coloured == ()
+    assert "cron calls it by its name in API_HOST" in found.stop_first["api"]
+    assert "api calls it by its name in X" in found.stop_first["web"]
+
+
+ONE_NETWORK: dict[str, tuple[dict[str, Any], str]] = {
+    "a subnet": ({"ipam": {"config": [{"subnet": "10.1.0.0/16"}]}}, "has a fixed subnet"),
+    "macvlan": ({"driver": "macvlan"}, "is a macvlan of the host's interface"),
+    "a bridge": ({"driver_opts": {"com.docker.network.bridge.name": "br1"}}, "has a fixed bridge"),
+}
+
+
+@pytest.mark.parametrize(("network", "why"), ONE_NETWORK.values(), ids=ONE_NETWORK.keys())
+def test_a_network_that_there_is_one_of_keeps_its_services_in_place(network: dict[str, Any], why: str) -> None:
+    found = placed(NET, networks={"inner": network})
+    assert found.stop_first == {"web": f"its network inner {why}, and each colour has a network of its own"}
+
+
+def test_a_network_that_the_base_is_in_is_shared() -> None:
+    network = {"ipam": {"config": [{"subnet": "10.1.0.0/16"}]}}
+    assert placed(NET, {"cache": NET}, networks={"inner": network}).coloured == ("web",)
 
 
 def test_an_unknown_name_is_refused() -> None:

@@ -193,3 +193,15 @@ def test_a_dependency_that_need_not_be_there_is_not_waited_for() -> None:
     api = replace(API, waits_for={"elsewhere": "service_healthy"})
     found = plan([api], [])
     assert found.waits == ({},)
+
+
+def test_what_says_so_is_restarted_when_what_it_depends_on_is_replaced() -> None:
+    api = replace(API, restarts_with=("db",))
+    changed = [replace(DB, revision="r2"), CACHE, api, WEB]
+    found = plan(changed)
+    assert [action.sentence() for action in found.actions] == [
+        "recreate db: its definition, a file it mounts or a secret it uses changed",
+        "restart api: db is replaced, and its depends_on says restart",
+    ]
+    assert found.waves == (("db",), ("api",))
+    assert not plan([DB, CACHE, api, WEB]).changes

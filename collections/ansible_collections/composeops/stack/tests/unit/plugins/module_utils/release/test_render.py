@@ -112,6 +112,53 @@ def test_pet_11_only_the_routed_port_is_published_and_on_loopback() -> None:
     assert "ports" not in services["postgres"]
 
 
+def published(*entries: str) -> list[dict[str, Any]]:
+    """Return the ports that compose makes of `address:published:target/protocol`, each by itself."""
+    result = []
+    for entry in entries:
+        ports, _, protocol = entry.partition("/")
+        address, outside, target = ports.split(":")
+        found = {"mode": "ingress", "target": int(target), "protocol": protocol or "tcp"}
+        found.update({"host_ip": address} if address else {}, **({"published": outside} if outside else {}))
+        result.append(found)
+    return result
+
+
+PORTS: dict[str, tuple[list[str], list[str]]] = {
+    "a range is said once": (
+        [":9000:9000", ":9001:9001", ":9002:9002"],
+        ["postgres publishes 9000-9002 to the world: not published; list it under published to keep it"],
+    ),
+    "two ranges are two": (
+        [":9000:9000", ":9001:9001", ":9001:9001/udp"],
+        [
+            "postgres publishes 9000-9001 to the world: not published; list it under published to keep it",
+            "postgres publishes 9001/udp to the world: not published; list it under published to keep it",
+        ],
+    ),
+    "an address": (
+        ["10.0.0.1:5432:5432"],
+        ["postgres publishes 5432 on 10.0.0.1: not published; list it under published to keep it"],
+    ),
+    "a port that the engine chooses": (
+        ["::5432"],
+        ["postgres publishes 5432 on any port to the world: not published; list it under published to keep it"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("ports", "notes"), PORTS.values(), ids=PORTS.keys())
+def test_what_becomes_of_ports_is_said(ports: list[str], notes: list[str]) -> None:
+    result = rendered(lambda services: services["postgres"].update(ports=published(*ports)))
+    assert "ports" not in result.compose["services"]["postgres"]
+    assert [note for note in result.notes if note.startswith("postgres publishes")] == notes
+
+
+def test_a_routed_port_is_not_reached_by_another_protocol() -> None:
+    result = rendered(lambda services: services["backend"].update(ports=published(":3000:3000/udp")))
+    assert "backend publishes 3000/udp to the world: not published; list it under published to keep it" in result.notes
+
+
 def test_every_port_that_is_left_out_is_noted() -> None:
     assert rendered().notes == (
         "backend publishes 3000 to the world: not published; the edge reaches it on 127.0.0.1:21000",
@@ -136,7 +183,7 @@ def test_replicas_are_published_on_a_range() -> None:
 
 
 def test_a_service_in_the_hosts_network_is_noted_and_gets_no_ports() -> None:
-    result = rendered(lambda services: services["backend"].update(network_mode="host"), ())
+    result = rendered(lambda services: services["backend"].update(network_mode="host"), (), routed=())
     assert "ports" not in result.compose["services"]["backend"]
     assert "backend: it is in the host's network, so every port it opens is open on the host" in result.notes
 
@@ -251,6 +298,12 @@ def remove_image(services: dict[str, Any]) -> None:
     del services["backend"]["image"]
 
 
+def test_a_service_of_a_profile_is_not_called_undeclared() -> None:
+    text = "services:\n  debug: {image: x, profiles: [debug]}\n"
+    with pytest.raises(InvalidInput, match="debug is in a profile; COMPOSE_PROFILES in the stack's environment"):
+        rendered(routed=(Routed("debug", 80),), compose=text)
+
+
 REFUSED: dict[str, tuple[Callable[[dict[str, Any]], Any] | None, dict[str, Any], str]] = {
     "no services": (lambda services: services.clear(), {}, "compose.yaml declares no services"),
     "build without an image": (remove_image, {}, "service backend has `build:` and no `image:`"),
@@ -293,8 +346,17 @@ def test_a_password_that_is_spelled_out_is_noted_and_not_shown() -> None:
     result = rendered(lambda services: services["backend"]["environment"].update(JWT_SECRET="k3Jf82hQzW1mPq"))
     notes = [note for note in result.notes if "JWT_SECRET" in note]
     assert notes == [
-        "backend: JWT_SECRET is spelled out in the compose file or the stack's environment; list it under secrets"
+        "backend: JWT_SECRET is spelled out in the compose file or the stack's environment; write ${NAME} there and"
+        " list NAME under secrets"
     ]
+
+
+def test_a_password_that_is_spelled_out_is_noted_with_its_line() -> None:
+    text = "services:\n  backend:\n    environment:\n      JWT_SECRET: k3Jf82hQzW1mPq\n"
+    result = rendered(
+        lambda services: services["backend"]["environment"].update(JWT_SECRET="k3Jf82hQzW1mPq"), compose=text
+    )
+    assert [note for note in result.notes if note.startswith("backend: JWT_SECRET (line 4) is spelled out")]
 
 
 def test_a_secret_from_a_missing_file_is_refused() -> None:
@@ -323,6 +385,28 @@ def test_a_value_that_nothing_uses_is_noted() -> None:
     notes = rendered(environment={"DB_NMAE": "x"}).notes
     assert "DB_NMAE is given and compose.yaml never uses it" in notes
     assert not [note for note in notes if note.startswith("DB_PASSWORD")]
+
+
+def test_what_is_decided_already_is_left_out_and_no_reason_for_another_container() -> None:
+    def write(services: dict[str, Any]) -> None:
+        services["backend"].update(profiles=["web"])
+        services["backend"]["environment"]["UNSET"] = None
+
+    result = rendered(write)
+    backend = result.compose["services"]["backend"]
+    assert "profiles" not in backend
+    assert backend["environment"] == {"DB_HOST": "postgres"}
+    assert "backend: UNSET has no value in the stack and is not set" in result.notes
+
+
+def test_an_optional_dependency_that_is_there_is_waited_for() -> None:
+    result = rendered(lambda services: services["backend"]["depends_on"]["postgres"].update(required=False))
+    assert result.services[0].waits_for == {"postgres": "service_healthy"}
+
+
+def test_what_is_restarted_with_another_service_is_known() -> None:
+    result = rendered(lambda services: services["backend"]["depends_on"]["postgres"].update(restart=True))
+    assert [service.restarts_with for service in result.services] == [("postgres",), ()]
 
 
 def test_the_canonical_file_is_not_changed() -> None:

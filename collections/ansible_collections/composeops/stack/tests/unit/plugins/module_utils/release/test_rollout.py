@@ -3,146 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
 import pytest
-from ansible_collections.composeops.stack.plugins.module_utils.io import files, sockets
-from ansible_collections.composeops.stack.plugins.module_utils.release import active, fault, probe, state
-from ansible_collections.composeops.stack.plugins.module_utils.release.colour_plan import STEPS, DeploymentPlan
-from ansible_collections.composeops.stack.plugins.module_utils.release.deployment import (
-    Deployment,
-    DeploymentFailed,
-    Outcome,
+from ansible_collections.composeops.stack.plugins.module_utils.release import state
+from ansible_collections.composeops.stack.plugins.module_utils.release.colour_plan import STEPS
+from ansible_collections.composeops.stack.plugins.module_utils.release.model import HealthPolicy, Migration
+from ansible_collections.composeops.stack.tests.unit.support.colour_host import (
+    COMPOSE,
+    Host,
+    deaths,
+    host_fixture,
+    late,
 )
-from ansible_collections.composeops.stack.plugins.module_utils.release.history import History
-from ansible_collections.composeops.stack.plugins.module_utils.release.model import (
-    HealthPolicy,
-    Migration,
-    RolloutPolicy,
-    Routed,
-    StackRequest,
-)
-from ansible_collections.composeops.stack.plugins.module_utils.release.operations import Operations
-from ansible_collections.composeops.stack.plugins.module_utils.secrets import store
-from ansible_collections.composeops.stack.tests.unit.support.fake_engine import FakeClock, FakeEngine, Killed
 
-HEALTH = {"restart": "always", "healthcheck": {"test": ["CMD", "true"]}}
-COMPOSE: dict[str, Any] = {
-    "name": "shop",
-    "services": {
-        "db": {"image": "db:1", "networks": {"default": None}, **HEALTH},
-        "web": {
-            "image": "web:${VERSION}",
-            "networks": {"default": None},
-            "depends_on": {"db": {"condition": "service_healthy"}},
-            "volumes": [{"type": "volume", "source": "logs", "target": "/logs"}],
-            **HEALTH,
-        },
-    },
-    "networks": {"default": {"name": "shop_default"}},
-    "volumes": {"logs": {"name": "shop_logs"}},
-}
-
-
-@dataclass
-class Host:
-    """A host in memory, whose edge serves whatever the active file says."""
-
-    root: Path
-    engine: FakeEngine
-    clock: FakeClock
-    version: str = "1"
-    options: dict[str, Any] = field(default_factory=dict)
-    answers: Callable[[str], str] = lambda image: ""
-    """What is wrong with the answers of an image."""
-    under_way: list[int] = field(default_factory=list)
-    """How many connections lead to the old colour each time it is asked."""
-
-    def deployment(self, **changes: Any) -> Deployment:
-        request = {
-            "name": "shop",
-            "compose": json.dumps(COMPOSE),
-            "environment": {"VERSION": self.version},
-            "routed": (Routed("web", 80),),
-            "overlapping": ("web",),
-            "rollout": RolloutPolicy("blue_green", watch=2, drain=10, keep=3),
-            "health": HealthPolicy(attempts=4, interval=1),
-            **self.options,
-            **changes,
-        }
-        places = {"root": str(self.root / "stacks"), "secrets": str(self.root / "secrets")}
-        return Deployment(
-            StackRequest(**request), self.engine, clock=self.clock, active=str(self.root / "active"), **places
-        )
-
-    def deploy(self, version: str | None = None, **changes: Any) -> Outcome:
-        self.version = version or self.version
-        deployment = self.deployment(**changes)
-        deployment.prepare()
-        observed = deployment.observe()
-        target = deployment.target(observed)
-        return deployment.apply(observed, target, deployment.plan(observed, target))
-
-    def predict(self, version: str) -> DeploymentPlan:
-        self.version = version
-        deployment = self.deployment()
-        observed = deployment.observe()
-        return deployment.plan(observed, deployment.target(observed))
-
-    def fail(self, version: str) -> DeploymentFailed:
-        with pytest.raises(DeploymentFailed) as raised:
-            self.deploy(version)
-        return raised.value
-
-    @property
-    def record(self) -> state.StackState:
-        record = state.read_state("shop", str(self.root / "stacks"))
-        assert record is not None
-        return record
-
-    @property
-    def serving(self) -> str:
-        return active.serving("shop", str(self.root / "active"))
-
-    def history(self) -> dict[int, str]:
-        return {release.number: release.status for release in History("shop", str(self.root / "stacks")).all()}
-
-    def running(self) -> dict[str, str]:
-        """Return the image of each container by the project it is in."""
-        return {
-            found["Config"]["Labels"]["com.docker.compose.project"]: found["Config"]["Image"]
-            for found in self.engine.containers.values()
-        }
-
-    def served(self) -> str:
-        """Return the image that answers requests; fail when none does."""
-        for found in self.engine.containers.values():
-            if found["Config"]["Labels"]["com.docker.compose.project"] == f"shop-{self.serving}":
-                state_now = self.engine._now(found)["State"]
-                if state_now["Status"] == "running" and state_now["Health"]["Status"] == "healthy":
-                    return str(found["Config"]["Image"])
-        raise AssertionError(f"nothing answers in {self.serving}")
-
-
-@pytest.fixture
-def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
-    clock = FakeClock()
-    registry = {"db:1": "sha256:db1", "web:1": "sha256:web1", "web:2": "sha256:web2", "web:3": "sha256:web3"}
-    store.write("shop", {}, str(tmp_path / "secrets"))
-    found = Host(tmp_path, FakeEngine(clock, registry), clock)
-
-    def ask(route: Routed, endpoint: state.Endpoint) -> str:
-        return found.answers(found.running().get(f"shop-{endpoint.colour}", "nothing"))
-
-    monkeypatch.setattr(sockets, "listening", list)
-    monkeypatch.setattr(sockets, "connections", lambda ports: found.under_way.pop(0) if found.under_way else 0)
-    monkeypatch.setattr(probe, "ask", ask)
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
-    return found
+__all__ = ["host_fixture"]
 
 
 def test_rfx_05_the_first_release_is_gated_and_goes_to_blue(host: Host) -> None:
@@ -169,7 +44,7 @@ def test_rfx_05_an_upgrade_takes_over_from_the_other_colour(host: Host) -> None:
 def test_ten_releases_in_a_row_use_the_same_ports_and_keep_what_is_asked(host: Host) -> None:
     for number in range(10):
         host.deploy(str(number % 2 + 1))
-        assert {endpoint.host_port for endpoint in host.record.endpoints} == {21000, 21001}
+        assert {endpoint.host_port for endpoint in host.record.endpoints} == {21000, 21010}
     assert host.history() == {10: "active", 9: "superseded", 8: "superseded"}
 
 
@@ -229,12 +104,6 @@ def test_the_old_colour_ends_when_its_time_is_over(host: Host) -> None:
     outcome = host.deploy("2")
     assert outcome.seconds["drain"] == pytest.approx(10, abs=1)
     assert host.running() == {"shop": "db:1", "shop-green": "web:2"}
-
-
-def late(image: str, after: float, host: Host) -> Callable[[str], str]:
-    """Answer badly from so many seconds after now."""
-    began = host.clock.now()
-    return lambda asked: "it answers / with status 502" if asked == image and host.clock.now() > began + after else ""
 
 
 def break_migration(host: Host) -> None:
@@ -326,6 +195,15 @@ def test_a_service_that_was_replaced_in_place_moves_into_a_colour_on_its_port(ho
     assert not host.deploy("1").plan.changes
 
 
+def test_a_service_that_fails_to_move_into_a_colour_is_put_back_where_it_was(host: Host) -> None:
+    host.deploy("1", overlapping=())
+    host.engine.never_healthy.add("web:2")
+    error = host.fail("2")
+    assert "The release before was put back, and all its services are ready." in str(error)
+    assert host.running() == {"shop": "web:1"}
+    assert not host.deploy("1", overlapping=()).plan.changes
+
+
 def test_a_service_leaves_its_colour_for_good(host: Host) -> None:
     host.deploy("1")
     host.deploy("1", overlapping=())
@@ -337,14 +215,7 @@ def test_a_service_leaves_its_colour_for_good(host: Host) -> None:
 def test_stop_and_restart_find_the_colour(host: Host) -> None:
     host.deploy("1")
     host.deploy("2")
-    operations = Operations(
-        "shop",
-        host.engine,
-        clock=host.clock,
-        root=str(host.root / "stacks"),
-        secrets=str(host.root / "secrets"),
-        active=str(host.root / "active"),
-    )
+    operations = host.operations()
     assert set(operations.stop([], check=False).plan) == {"stop shop-db-1", "stop shop-green-web-green-1"}
     assert set(operations.restart([], HealthPolicy(), 40, check=False).plan) == {
         "restart shop-db-1",
@@ -359,60 +230,11 @@ def test_stop_and_restart_find_the_colour(host: Host) -> None:
 def test_going_back_repeats_the_release_and_withdraws_the_other(host: Host) -> None:
     host.deploy("1")
     host.deploy("2")
-    kept = History("shop", str(host.root / "stacks"))
-    request = kept.request(1)
-    deployment = Deployment(
-        request,
-        host.engine,
-        clock=host.clock,
-        root=str(host.root / "stacks"),
-        secrets=str(host.root / "secrets"),
-        active=str(host.root / "active"),
-        repeats=1,
-    )
-    observed = deployment.observe()
-    target = deployment.target(observed)
-    deployment.apply(observed, target, deployment.plan(observed, target))
+    host.go_back(1)
     assert (host.served(), host.serving) == ("web:1", "blue")
     assert host.history() == {3: "active", 2: "withdrawn", 1: "superseded"}
-    assert kept.all()[0].reason == "repeats release 1"
+    assert host.kept().all()[0].reason == "repeats release 1"
     assert not host.deploy("1").plan.changes
-
-
-def deaths(host: Host, monkeypatch: pytest.MonkeyPatch, act: Callable[[], Any]) -> Iterator[int]:
-    """Kill ``act`` at its first touch of the world, then at the next, until it survives; yield after each death."""
-    left: list[int] = []
-    write, switch = files.write_atomically, active.switch
-
-    def burn() -> None:
-        if left:
-            left[0] -= 1
-            if left[0] < 0:
-                raise Killed
-
-    def burning(function: Callable[..., None]) -> Callable[..., None]:
-        def burn_around(*arguments: Any, **options: Any) -> None:
-            burn()
-            function(*arguments, **options)
-            burn()
-
-        return burn_around
-
-    monkeypatch.setattr(files, "write_atomically", burning(write))
-    monkeypatch.setattr(active, "switch", burning(switch))
-    host.engine.before_each = burn
-    step = 0
-    while True:
-        left[:] = [step]
-        try:
-            act()
-        except Killed:
-            left.clear()
-            yield step
-            step += 1
-        else:
-            left.clear()
-            return
 
 
 def test_rfx_05_a_release_may_die_at_any_point_and_one_serves_throughout(
@@ -455,16 +277,3 @@ def test_a_failed_release_may_die_while_it_is_taken_back(host: Host, monkeypatch
         host.fail("2")
         assert host.served() == "web:1"
         assert not host.deploy("1").plan.changes
-
-
-def test_a_test_may_have_the_run_die_after_any_step(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    killed: list[int] = []
-    monkeypatch.setattr(fault.os, "kill", lambda process, signal: killed.append(signal))
-    host.options["migration"] = Migration("web", ("migrate",))
-    host.deploy("1")
-    for version, step in zip("23" * len(STEPS), STEPS, strict=False):
-        monkeypatch.setenv(fault.VARIABLE, f"after:{step}")
-        killed.clear()
-        host.engine.images.pop(f"web:{version}", None)
-        host.deploy(version)
-        assert killed == [9], step

@@ -1,4 +1,4 @@
-"""The pet-care system with releases in two colours, as an inventory that is laid over its own. `overlay` is pure."""
+"""The pet-care system with releases in place, as an inventory that is laid over its own. `overlay` is pure."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from typing import Any
 
 import yaml
 
-OVERLAPPING = ["backend"]
-"""It appends to a log volume, which two of it may do at once."""
-
 
 def overlay(variables: Mapping[str, Any]) -> dict[str, Any]:
     """Return the definitions of ``group_vars/all/stack.yml``, changed in how they are released and in nothing else."""
-    changed = {"rollout": {"strategy": "blue_green"}, "overlapping": OVERLAPPING}
-    return {"stack_definitions": [{**definition, **changed} for definition in variables["stack_definitions"]]}
+    changed = {"rollout": {"strategy": "in_place"}}
+    kept = (
+        {name: value for name, value in definition.items() if name != "overlapping"}
+        for definition in variables["stack_definitions"]
+    )
+    return {"stack_definitions": [{**definition, **changed} for definition in kept]}
 
 
 def write(system: Path, directory: Path) -> None:

@@ -1,0 +1,11 @@
+"""The deaths of a release are those of its steps, all of them."""
+
+from __future__ import annotations
+
+from ansible_collections.composeops.stack.plugins.module_utils.release.colour_plan import STEPS
+
+from tests.faults.deaths import DEATHS
+
+
+def test_every_step_is_died_after() -> None:
+    assert list(DEATHS) == list(STEPS)

@@ -27,6 +27,7 @@ GROUPS = {
     "stack": ["test_secrets.py", "test_stack.py", "test_stack_info.py", "test_release.py"],
     "edge": ["test_nginx_sites.py", "test_certificates.py"],
     "lock": ["test_stack_lock.py"],
+    "compose": ["test_compose_files.py"],
     "host": ["test_host_state.py", "test_program.py"],
     "checks": ["test_checks.py", "test_preflight.py"],
     "monitor": ["test_monitor.py"],

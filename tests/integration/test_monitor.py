@@ -63,6 +63,7 @@ VARIABLES: dict[str, Any] = {
     "monitor_grace": 10,
     "monitor_backoff": 5,
     "monitor_restarts_per_hour": 20,
+    "monitor_thresholds": {"cpu": 0, "memory": 0, "disk": 0},
     "monitor_rules": [
         {"check": "web", "restart": "docker", "stack": STACK, "service": "web"},
         {"check": "site", "restart": "systemd", "unit": UNIT},
@@ -92,13 +93,18 @@ class Watched:
         return [line["body"] | {"received": line["at"]} for line in lines if line["path"].startswith("/json/")]
 
     def begin(self) -> None:
-        """Wait until everything passes, and forget the alerts so far."""
-        self.stack.wait_until(lambda: self.passing("web") and self.passing("site"), 90)
+        """Wait until everything passes and no restart is recent, and forget the alerts so far."""
+        self.stack.wait_until(lambda: self.passing("web") and self.passing("site") and not self.starting(), 90)
         self.host.run(["rm", "-f", RECEIVED], check=True)
 
     def passing(self, check: str) -> bool:
         found = self.host.run(f"grep 'check_up{{check=\"{check}\"' /var/lib/composeops/metrics/monitor.prom")
         return found.stdout.strip().endswith(" 1")
+
+    def starting(self) -> bool:
+        """Say whether failures do not count yet, because something was restarted just now."""
+        targets = json.loads(self.host.read("/var/lib/composeops/monitor/state.json"))["targets"]
+        return any(target["quiet_until"] > time.time() for target in targets.values())
 
     def failures(self, check: str) -> int:
         """Return how often in a row a check has failed by now."""

@@ -131,10 +131,13 @@ class Monitor:
             ok, reason, hold = future.result()
         else:
             ok, reason, hold = False, f"it did not end within {rule.check.timeout + SPARE:g} s.", ""
+        if rule.target and rule.target.name in self._restarting:
+            if ok:
+                # The last word of what is being stopped, such as a frozen process that was let go to end, is no recovery.
+                return False
+            hold = "its restart is under way"
         now = time.time()
         self.runs[rule.name] = LastRun(ok, now, max(0.0, now - began))
-        if not ok and rule.target and rule.target.name in self._restarting:
-            hold = "its restart is under way"
         before = self.state.checks.get(rule.name, CheckState())
         self._take(plan.decide(self._settings, self.state, Seen(rule.name, ok, now, reason, hold)), rule.name, reason)
         if ok != (before.failures == 0):

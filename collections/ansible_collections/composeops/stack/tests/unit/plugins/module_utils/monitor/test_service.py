@@ -186,6 +186,23 @@ def test_failures_while_a_restart_is_under_way_do_not_count(world: World) -> Non
     assert monitor.state.checks["api"].strikes == 0
 
 
+def test_last_answer_of_what_is_being_stopped_is_no_recovery(world: World) -> None:
+    seen: list[int] = []
+    original = world._restart
+
+    def slow(target: Target, reason: str) -> None:
+        original(target, reason)  # from here on it answers
+        probed = world.probed
+        while world.probed < probed + 3:
+            time.sleep(0.01)
+        seen.append(len(world.kinds))
+
+    world.up = False
+    world._restart = slow  # type: ignore[method-assign]
+    world.run(lambda: world.kinds == ["failing", "recovered"])
+    assert seen == [1]
+
+
 def test_check_that_never_ends_fails_and_keeps_no_other_from_its_turn(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,6 +25,11 @@ class Registry:
     url: str
     _published: set[tuple[str, str]] = field(default_factory=set)
 
+    @property
+    def address(self) -> str:
+        """Where it is, as the first part of an image's name."""
+        return urllib3.util.parse_url(self.url).netloc or ""
+
     def publish(self, base: str, tag: str, *, label: str = "", megabytes: int = 0) -> str:
         """Publish ``base`` under another tag, with a label and a layer of noise of its own; return the digest."""
         repository, _, base_tag = base.rpartition(":")

@@ -20,7 +20,7 @@ from tests.faults.variants import NEW, OLD, Variant, backend, merged, with_image
 pytestmark = pytest.mark.bed
 
 SOON = {"health": {"attempts": 8, "interval": 1}}
-LARGE = "petcare/backend:large"
+LARGE = "large"
 
 
 @dataclass(frozen=True)
@@ -67,13 +67,6 @@ BEFORE_IT_STARTS = [
         ["Image petcare/backend:nowhere cannot be pulled", "Nothing was changed"],
         recorded=False,
     ),
-    Failure(
-        "disk full while pulling",
-        with_image(LARGE),
-        [f"Image {LARGE} cannot be pulled", "no space left on device"],
-        recorded=False,
-        during=little_room,
-    ),
     Failure("lock held", Variant(NEW), ["Stack petcare is held by"], recorded=False, during=locked),
     Failure(
         "migration fails",
@@ -101,7 +94,7 @@ WHEN_IT_RUNS = [
     Failure(
         "out of memory",
         Variant(NEW, {"backend": {"restart": "no", "environment": {"SAMPLE_FAULT_LEAK": "600"}}}),
-        ["backend: it ended with status 137, out of memory"],
+        ["backend: it ended with status 137", "memory"],
     ),
     Failure(
         "healthy, then failing inside the watch window",
@@ -129,10 +122,17 @@ def carry_out(petcare: Petcare, failures: Sequence[Failure]) -> Callable[[Timeli
     return fail
 
 
+def disk_full(registry: Registry) -> Failure:
+    """From the registry itself: through a mirror, the engine would tell what it got from the next one instead."""
+    registry.publish(f"petcare/backend:{NEW}", LARGE, megabytes=4)
+    image = f"{registry.address}/petcare/backend:{LARGE}"
+    says = [f"Image {image} cannot be pulled", "no space left on device", "Make room on this host"]
+    return Failure("disk full while pulling", with_image(image), says, recorded=False, during=little_room)
+
+
 def test_rfx_05_a_release_that_fails_before_it_starts(petcare: Petcare, registry: Registry) -> None:
-    registry.publish(f"petcare/backend:{NEW}", LARGE.rpartition(":")[2], megabytes=4)
-    begin = petcare.back_to_old
-    under_load("failed-before-start", petcare.host.inventory, begin, carry_out(petcare, BEFORE_IT_STARTS))
+    failures = [*BEFORE_IT_STARTS, disk_full(registry)]
+    under_load("failed-before-start", petcare.host.inventory, petcare.back_to_old, carry_out(petcare, failures))
 
 
 def test_rfx_05_a_release_that_fails_when_it_runs(petcare: Petcare) -> None:

@@ -26,6 +26,10 @@ LOCK_WAIT = 60.0
 NUMBER_FILE = "generation.conf"
 
 
+class NotLoaded(ComposeOpsError):
+    """nginx said why it does not load a configuration, and goes on with the one that it has."""
+
+
 class Server(Protocol):
     """What publishing needs of nginx."""
 
@@ -89,7 +93,9 @@ class LiveTree:
             raise ComposeOpsError(error.message, "Correct it and run again; no site is served yet.") from error
         self._go_live(before)
         try:
-            server.reload_until(before)
+            if not isinstance(error, NotLoaded):
+                # Where it never left what is now back, a reload would only close connections under requests.
+                server.reload_until(before)
         except ComposeOpsError as second:
             raise ComposeOpsError(
                 f"{error.message} The configuration from before is back on disk, but nginx did not load it either: "

@@ -13,6 +13,7 @@ import tempfile
 import time
 
 from ansible_collections.composeops.stack.plugins.module_utils.edge import capabilities
+from ansible_collections.composeops.stack.plugins.module_utils.edge.live import NotLoaded
 from ansible_collections.composeops.stack.plugins.module_utils.edge.plan import describe
 from ansible_collections.composeops.stack.plugins.module_utils.edge.render import STATUS_HOST
 from ansible_collections.composeops.stack.plugins.module_utils.errors import CommandError, ComposeOpsError
@@ -28,6 +29,7 @@ POLL = 0.02
 
 _INCLUDE = re.compile(r"^\s*include\s+composeops/live/\*\.conf;", re.MULTILINE)
 _COMPLAINT = re.compile(r"\[(?:emerg|crit|alert)\] (?:\d+#\d+: )?(?P<problem>.*)")
+_REFUSAL = re.compile(r"\[emerg\] (?:\d+#\d+: )?(?P<problem>.*)")
 _PLACE = re.compile(r" in (?P<file>\S+):(?P<line>\d+)$")
 _WARNING = re.compile(r"\[warn\] (?:\d+#\d+: )?(.*)")
 
@@ -100,7 +102,9 @@ class Nginx:
         deadline = time.monotonic() + RELOAD_TIMEOUT
         while self.loaded_generation() != generation:
             if time.monotonic() > deadline:
-                raise ComposeOpsError(
+                # It answers still, and it said that it does not take this one: so it has the one before.
+                refused = bool(self._complaints(position, _REFUSAL)) and self.loaded_generation() is not None
+                raise (NotLoaded if refused else ComposeOpsError)(
                     f"nginx did not load generation {generation} within {RELOAD_TIMEOUT:g} s. {self._logged(position)}"
                 )
             time.sleep(POLL)
@@ -122,12 +126,17 @@ class Nginx:
         return 0
 
     def _logged(self, position: int) -> str:
+        complaints = self._complaints(position, _COMPLAINT)
+        if complaints:
+            return f"It logged: {complaints[0]}"
+        return f"Nothing about it is in {self._error_log}; see `systemctl status {UNIT}`."
+
+    def _complaints(self, position: int, kind: re.Pattern[str]) -> list[str]:
+        """Return what was logged since the log was of the size ``position``."""
         with contextlib.suppress(OSError), open(self._error_log, encoding="utf-8", errors="replace") as stream:
             stream.seek(position)
-            complaints = [match["problem"] for match in map(_COMPLAINT.search, stream) if match]
-            if complaints:
-                return f"It logged: {complaints[0]}"
-        return f"Nothing about it is in {self._error_log}; see `systemctl status {UNIT}`."
+            return [match["problem"] for match in map(kind.search, stream) if match]
+        return []
 
 
 def explain(stderr: str, candidate: str = "") -> str:

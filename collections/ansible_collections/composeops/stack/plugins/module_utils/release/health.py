@@ -16,6 +16,8 @@ Wanted = Condition | Literal["ready"]
 
 STABLE_SECONDS = 3.0
 """A service without a health check counts as started well when it has run for so long."""
+KILLED = {137: ", which is SIGKILL: somebody's, or the kernel's for memory above its limit"}
+"""Not every engine knows that it was for the memory."""
 CRASH_LOOP_RESTARTS = 6
 CRASH_LOOP_SECONDS = 15.0
 """Both together: the engine restarts with growing pauses, and a service may fail until another one is up."""
@@ -94,6 +96,6 @@ def _running(container: Container, wanted: Wanted, now: float) -> tuple[Status, 
 
 def ended(container: Container) -> str:
     """Return how a container ended, in words."""
-    memory = ", out of memory" if container.out_of_memory else ""
+    why = ", out of memory" if container.out_of_memory else KILLED.get(container.exit_code, "")
     error = f": {container.error}" if container.error else ""
-    return f"it ended with status {container.exit_code}{memory}{error}"
+    return f"it ended with status {container.exit_code}{why}{error}"

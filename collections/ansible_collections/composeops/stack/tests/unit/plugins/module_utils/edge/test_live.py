@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from ansible_collections.composeops.stack.plugins.module_utils.edge.live import LiveTree
+from ansible_collections.composeops.stack.plugins.module_utils.edge.live import LiveTree, NotLoaded
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 
 FIRST = {"policy.conf": "one\n", "sites/a.test.conf": "a\n"}
@@ -22,6 +22,7 @@ class FakeNginx:
     root: Path
     refuses: Callable[[dict[str, str]], bool] = lambda tree: False
     deaf: set[int] = field(default_factory=set)
+    declined: set[int] = field(default_factory=set)
     loaded: list[int] = field(default_factory=list)
 
     def test_tree(self, tree: str) -> list[str]:
@@ -32,6 +33,8 @@ class FakeNginx:
 
     def reload_until(self, generation: int) -> None:
         assert os.readlink(self.root / "live") == f"generations/{generation}"
+        if generation in self.declined:
+            raise NotLoaded(f"nginx did not load generation {generation}. It logged: bind() failed")
         if generation in self.deaf:
             raise ComposeOpsError(f"nginx did not load generation {generation}.")
         self.loaded.append(generation)
@@ -92,6 +95,15 @@ def test_a_tree_that_nginx_does_not_load_is_taken_back(live: LiveTree, nginx: Fa
         live.publish(SECOND, nginx)
     assert live.files() == FIRST
     assert nginx.loaded == [1, 1]
+
+
+def test_an_nginx_that_kept_what_it_had_is_not_reloaded_to_get_it_back(live: LiveTree, nginx: FakeNginx) -> None:
+    live.publish(FIRST, nginx)
+    nginx.declined = {2}
+    with pytest.raises(ComposeOpsError, match=r"bind\(\) failed The configuration from before was put back and serves"):
+        live.publish(SECOND, nginx)
+    assert live.files() == FIRST
+    assert nginx.loaded == [1]
 
 
 def test_failing_to_go_back_is_told_as_it_is(live: LiveTree, nginx: FakeNginx) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.composeops.stack.plugins.module_utils.edge import nginx as adapter
+from ansible_collections.composeops.stack.plugins.module_utils.edge.live import NotLoaded
 from ansible_collections.composeops.stack.plugins.module_utils.edge.nginx import Nginx, explain
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.tests.unit.support.recorded import RecordedRunner
@@ -141,6 +142,33 @@ def test_a_reload_that_nginx_refuses_is_told_from_its_log(tmp_path: Path, monkey
     ):
         Nginx(runner, error_log=str(log), port=free_port()).reload_until(3)
     assert runner.calls == [["systemctl", "reload-or-restart", "nginx.service"]]
+
+
+@pytest.mark.parametrize(
+    ("logged", "kept"),
+    [("[emerg] 1#1: still could not bind()", True), ("[crit] 2#2: SSL_do_handshake() failed", False), ("", False)],
+    ids=["refused", "something-else", "nothing"],
+)
+def test_an_nginx_that_answers_and_refused_has_what_it_had(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logged: str, kept: bool
+) -> None:
+    monkeypatch.setattr(adapter, "RELOAD_TIMEOUT", 0.05)
+    log = tmp_path / "error.log"
+    log.write_text("")
+
+    def reload(argv: Sequence[str]) -> tuple[int, str, str]:
+        log.write_text(f"2026/11/22 04:40:00 {logged}\n")
+        return 0, "", ""
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(200)
+        request.send_header("X-Composeops-Generation", "2")
+        request.send_header("Content-Length", "0")
+        request.end_headers()
+
+    with http_server(answer) as port, pytest.raises(ComposeOpsError, match="did not load generation 3") as raised:
+        Nginx(RecordedRunner(reload), error_log=str(log), port=port).reload_until(3)
+    assert isinstance(raised.value, NotLoaded) is kept
 
 
 def test_a_start_that_fails_is_told_from_its_log(tmp_path: Path) -> None:

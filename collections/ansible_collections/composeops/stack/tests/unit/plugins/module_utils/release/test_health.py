@@ -96,6 +96,14 @@ CASES: dict[str, tuple[Service, list[Container], Wanted, float, str, str]] = {
         "it was restarted 6 times in 16 s; it ended with status 1",
     ),
     "healthy after many restarts": (WEB, [replace(RUNNING, restart_count=9)], "ready", 60, "ready", "healthy"),
+    "killed by nobody knows whom": (
+        WEB,
+        [replace(DONE, exit_code=137)],
+        "ready",
+        0,
+        "waiting",
+        "it ended with status 137, which is SIGKILL: somebody's, or the kernel's for memory above its limit",
+    ),
     "ended out of memory": (
         replace(WEB, restarts=False),
         [replace(DONE, exit_code=137, out_of_memory=True)],

@@ -76,8 +76,9 @@ def _crash_loop(service: Service, container: Container, moment: Moment) -> Verdi
     restarts = container.restart_count - moment.restarts_before.get(container.identifier, 0)
     if restarts < CRASH_LOOP_RESTARTS or moment.waited < CRASH_LOOP_SECONDS or container.health == "healthy":
         return None
-    why = f"it was restarted {restarts} times in {moment.waited:.0f} s; {ended(container)}"
-    return Verdict(service.name, "failed", why)
+    # The engine forgets how a container ended as soon as it runs again.
+    end = "" if container.running else f"; {ended(container)}"
+    return Verdict(service.name, "failed", f"it was restarted {restarts} times in {moment.waited:.0f} s{end}")
 
 
 def _running(container: Container, wanted: Wanted, now: float) -> tuple[Status, str]:

@@ -156,3 +156,17 @@ def test_int_04_resources_of_the_machine_are_watched(tmp_path: Path, receiver: R
         assert container.state()["checks"]["backend"]["failures"] == 0
     finally:
         container.stop()
+
+
+def test_replaced_program_goes_on_in_the_same_process(container: Container, receiver: Receiver) -> None:
+    monitor = container.information("healthmonitor")["pid"]
+    newer = container.directory / "newer.pyz"
+    newer.write_bytes(container.program.read_bytes() + b"\n")
+    newer.replace(container.program)
+    container.wait_until(lambda: "it begins anew" in container.said(), "the monitor to notice")
+    container.wait_until(lambda: container.said().count("watching 1 checks") == 2, "the monitor to begin anew")
+    container.wait_until(lambda: container.information("healthmonitor")["statename"] == "RUNNING", "the program")
+    assert container.information("healthmonitor")["pid"] == monitor
+    container.break_by("500")
+    for service in ("slack", "discord", "json"):
+        receiver.wait_for(from_service(service, "backend recovered"), f"recovery for {service}")

@@ -55,7 +55,10 @@ def monitor(arguments: argparse.Namespace) -> int:
             return _once(one, wanted)
         say(f"watching {len(wanted.rules)} checks, every {wanted.interval:g} s, after {wanted.start_delay:g} s")
         asyncio.run(_watch(one))
-        return 0
+    if one.replaced:
+        # The same process goes on with the new program, so that for its manager nothing failed and nothing ended.
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 (it is this very program)
+    return 0
 
 
 def tools(wanted: Settings) -> Tools:

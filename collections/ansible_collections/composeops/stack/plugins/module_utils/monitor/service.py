@@ -73,6 +73,8 @@ class Monitor:
         self._restarting: dict[str, asyncio.Task[None]] = {}
         self._news: dict[str, asyncio.Event] = {}
         self._unsaved = ""
+        self.replaced = False
+        """It ended because its program was replaced."""
         self._program = program
         self._version = _identity(program)
 
@@ -133,7 +135,7 @@ class Monitor:
             ok, reason, hold = False, f"it did not end within {rule.check.timeout + SPARE:g} s.", ""
         if rule.target and rule.target.name in self._restarting:
             if ok:
-                # The last word of what is being stopped, such as a frozen process that was let go to end, is no recovery.
+                # The last word of what is being stopped, such as a frozen process that was let go, is no recovery.
                 return False
             hold = "its restart is under way"
         now = time.time()
@@ -242,6 +244,7 @@ class Monitor:
             self._write_metrics()
             if _identity(self._program) != self._version:
                 self._tools.say("the program was replaced; it begins anew")
+                self.replaced = True
                 stop.set()
             await asyncio.sleep(min(HEARTBEAT, self._settings.interval))
 

@@ -284,7 +284,7 @@ def test_program_that_was_replaced_begins_anew(world: World, tmp_path: Path) -> 
             program.write_text("newer")
         return any("it begins anew" in line for line in world.said)
 
-    world.run(replace_it, program=str(program))
+    assert world.run(replace_it, program=str(program)).replaced
 
 
 def test_stop_waits_for_a_restart_under_way(world: World) -> None:

@@ -82,7 +82,7 @@ class Compose:
 
     def run_once(self, service: str, command: Sequence[str], timeout: float) -> None:
         """Run a command in a new container of a service, which is removed afterwards."""
-        self._act(["run", "--rm", "--no-deps", "--no-TTY", "--pull", "never", service, *command], timeout)
+        self._act(["run", "--rm", "--no-deps", "--no-TTY", service, *command], timeout)
 
     def stop(self, services: Sequence[str], timeout: float) -> None:
         """Stop these services, or all; their containers stay."""

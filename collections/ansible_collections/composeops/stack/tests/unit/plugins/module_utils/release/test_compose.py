@@ -163,3 +163,10 @@ def test_a_failure_is_told_without_the_progress_around_it() -> None:
         "docker compose up of stack shop failed: Error response from daemon: driver failed programming external"
         " connectivity: port is already allocated"
     )
+
+
+def test_a_command_is_run_once_with_options_that_compose_2_26_knows(tmp_path: Path) -> None:
+    runner = RecordedRunner()
+    Compose(runner, "shop", str(tmp_path)).run_once("web", ["migrate", "--all"], 60)
+    (call,) = runner.calls
+    assert list(call[call.index("run") :]) == ["run", "--rm", "--no-deps", "--no-TTY", "web", "migrate", "--all"]

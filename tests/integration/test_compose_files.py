@@ -23,6 +23,7 @@ __all__ = ["engine_fixture"]
 
 STACK = "composetest"
 PLAIN = "/root/composetest"
+PRIVATE_NETWORK = "_composeops-release"
 SHIPPED = f"/var/lib/composeops/stacks/{STACK}"
 SECRETS = {"API_TOKEN": "9f2c41d07ab35e68"}
 VALUES = {"GIVEN": "by the stack"}
@@ -79,7 +80,7 @@ services:
     labels: {as: mapping}
     deploy:
       resources: {limits: {cpus: "0.25", memory: 64M, pids: 100}, reservations: {memory: 32M}}
-      restart_policy: {condition: any, delay: 2s, max_attempts: 3}
+      restart_policy: {condition: on-failure, delay: 2s, max_attempts: 3}
     ulimits: {nofile: {soft: 512, hard: 1024}, core: 0}
     sysctls: [net.core.somaxconn=777]
     oom_score_adj: 300
@@ -116,12 +117,27 @@ services:
     dns: [192.0.2.53]
     dns_search: example.test
     dns_opt: ["ndots:2"]
-    networks: {default: {aliases: [friend]}, front: {priority: 5}}
+    networks: {default: {aliases: [friend]}, front: {priority: 5}, outer: {aliases: [far]}}
     healthcheck: {test: "true", interval: 2s, retries: 2}
   a.dotted_na-me:
     extends: {file: common/base.yaml, service: base}
     ipc: shareable
     healthcheck: {disable: true}
+  archive:
+    <<: *idle
+    hostname: vault
+    volumes: [outside:/outside, /scratch]
+    networks: [default, outer]
+  linker:
+    <<: *idle
+    links: ["archive:old"]
+    volumes_from: ["archive:ro"]
+  sharing:
+    image: redis:7-alpine
+    entrypoint: [sleep, infinity]
+    network_mode: service:archive
+    pid: service:archive
+    uts: host
   debugging:
     <<: *idle
     profiles: [debug]
@@ -132,9 +148,11 @@ services:
     restart: "no"
 networks:
   front: {driver_opts: {com.docker.network.bridge.enable_icc: "true"}, labels: {kind: front}}
+  outer: {external: true, name: composetest-outer}
 volumes:
   kept: {labels: {kind: kept}}
   fast: {driver: local, driver_opts: {type: tmpfs, device: tmpfs, o: size=1m}}
+  outside: {external: true, name: composetest-outside}
 configs:
   said: {content: "said $$5 and ${GIVEN}"}
   motto: {file: ./files/motto}
@@ -184,9 +202,11 @@ ANNOUNCED = {
 OF_A_COLOUR = {
     "web: its container_name composetest_web is left out, because two of it run while a release replaces another",
     "stored: its volume /anonymous has no name, so it is empty in each release",
+    "connected: other stacks in the network composetest-outer do not find it by its name; they reach it through the"
+    " edge",
 }
 SERVICES = ("web", "process", "limited", "stored", "connected", "a.dotted_na-me", "included")
-"""Those that can run in a colour; `job` and `chosen` stay in the base."""
+"""Those that run in a colour where the strategy is blue_green; the others stay in the base."""
 
 OF_CONFIG = (
     *("Cmd", "Domainname", "Entrypoint", "Healthcheck", "Image", "OpenStdin", "StopSignal", "StopTimeout", "Tty"),
@@ -194,8 +214,8 @@ OF_CONFIG = (
 )
 OF_HOST_CONFIG = (
     *("Annotations", "CapAdd", "CapDrop", "CgroupParent", "CpuShares", "DeviceRequests", "Devices", "Dns"),
-    *("DnsOptions", "DnsSearch", "ExtraHosts", "GroupAdd", "Init", "IpcMode", "LogConfig", "Memory"),
-    *("MemoryReservation", "NanoCpus", "OomScoreAdj", "PidMode", "PidsLimit", "Privileged", "ReadonlyRootfs"),
+    *("DnsOptions", "DnsSearch", "ExtraHosts", "GroupAdd", "Init", "LogConfig", "Memory"),
+    *("MemoryReservation", "NanoCpus", "OomScoreAdj", "PidsLimit", "Privileged", "ReadonlyRootfs"),
     *("RestartPolicy", "Runtime", "SecurityOpt", "ShmSize", "Sysctls", "Tmpfs", "Ulimits", "UTSMode", "UsernsMode"),
 )
 
@@ -226,10 +246,10 @@ class Host:
         for path, text in FILES.items():
             self.bed.write(f"{PLAIN}/{path}", text)
         given = " ".join(f"{name}='{value}'" for name, value in {**VALUES, **SECRETS}.items())
-        self.bed.run(f"cd {PLAIN} && {given} docker compose up --detach", check=True)
+        self.bed.run(f"cd {PLAIN} && {given} docker compose --progress quiet up --detach --quiet-pull", check=True)
 
     def remove(self) -> None:
-        """Remove what runs, whoever started it, its volumes and files included."""
+        """Remove what runs, whoever started it, its volumes and files included; what is external stays."""
         assert not self.bed.module("composeops.stack.stack", {"name": STACK, "state": "absent"})["failed"]
         self.bed.run(
             f"docker compose --project-name {STACK} down --volumes --timeout 2;"
@@ -242,6 +262,21 @@ class Host:
         listed = self.bed.run(f"docker ps --all --quiet --no-trunc --filter name=^{STACK}", check=True).stdout.split()
         inspected = json.loads(self.bed.run(["docker", "inspect", *listed], check=True).stdout)
         return {f"{service_of(one)} {number_of(one)}": decided(one) for one in inspected}
+
+    def made(self) -> dict[str, Any]:
+        """Return the networks and volumes of the stack and what the compose file says of them."""
+        found: dict[str, Any] = {}
+        for kind, keys in (("network", ("Driver", "Internal", "Options")), ("volume", ("Driver", "Options"))):
+            listing = f"docker {kind} ls --quiet --filter label=com.docker.compose.project"
+            names = self.bed.run(listing, check=True).stdout.split()
+            for entry in json.loads(self.bed.run(["docker", kind, "inspect", *names], check=True).stdout):
+                name = re.sub("-(blue|green)$", "", entry["Name"])
+                if name.startswith(STACK) and not name.endswith(PRIVATE_NETWORK):
+                    found[f"{kind} {name}"] = {
+                        **{key: entry[key] for key in keys},
+                        "Labels": own_labels(entry["Labels"]),
+                    }
+        return found
 
     def execute(self, service: str, script: str) -> str:
         form = f"docker ps --quiet --filter name=^{STACK}.*{re.escape(service)}"
@@ -262,24 +297,33 @@ def decided(container: dict[str, Any]) -> dict[str, Any]:
     """Return what a compose file decides of a container, in the same words whoever started it."""
     config, host = container["Config"], container["HostConfig"]
     own = container["Id"][:12]
-    labels = {
-        key: value for key, value in config["Labels"].items() if not key.startswith(("com.docker.", "composeops"))
-    }
     return {
         **{key: config.get(key) for key in OF_CONFIG},
         **{key: in_order(host.get(key) or None) for key in OF_HOST_CONFIG},
+        **{key: shared(host[key]) for key in ("IpcMode", "NetworkMode", "PidMode")},
         "Env": sorted(config["Env"]),
         "Hostname": "" if config["Hostname"] == own else config["Hostname"],
-        "Labels": labels,
+        "Labels": own_labels(config["Labels"]),
         "Mounts": sorted((mount(entry) for entry in container["Mounts"]), key=str),
         "Networks": networks(container, own),
         "Running": (container["State"]["Running"], container["State"]["ExitCode"]),
     }
 
 
+def own_labels(labels: dict[str, str]) -> dict[str, str]:
+    """Return the labels that are neither compose's nor ours."""
+    return {key: value for key, value in labels.items() if not key.startswith(("com.docker.compose.", "composeops"))}
+
+
+def shared(mode: str) -> str:
+    """Return whose namespace a container is in, whatever the ids of containers and the names of networks."""
+    name, _, container = mode.partition(":")
+    return "a network" if name.startswith(STACK) else f"{name}:one" if container else name
+
+
 def in_order(value: Any) -> Any:
-    """Return a value, a list of texts in one order: compose keeps several of them as mappings."""
-    return sorted(value) if isinstance(value, list) and all(isinstance(entry, str) for entry in value) else value
+    """Return a value, a list in one order: compose keeps several of them as mappings."""
+    return sorted(value, key=str) if isinstance(value, list) else value
 
 
 def mount(entry: dict[str, Any]) -> dict[str, Any]:
@@ -295,13 +339,12 @@ def mount(entry: dict[str, Any]) -> dict[str, Any]:
 def networks(container: dict[str, Any], own: str) -> dict[str, Any]:
     """Return the networks of a container, those of a colour as what they stand for, and every name it has in any."""
     joined = container["NetworkSettings"]["Networks"]
-    names = {alias for entry in joined.values() for alias in entry["Aliases"] or []}
+    names = {name for entry in joined.values() for name in entry["DNSNames"] or []}
     labels = container["Config"]["Labels"]
     ours = {own, container["Name"].lstrip("/"), labels["com.docker.compose.service"], "composetest_web"}
     return {
-        "joined": sorted(
-            re.sub("-(blue|green)$", "", name) for name in joined if not name.endswith("_composeops-release")
-        ),
+        "joined": sorted(re.sub("-(blue|green)$", "", name) for name in joined if not name.endswith(PRIVATE_NETWORK)),
+        "links": sorted(link for entry in joined.values() for link in entry["Links"] or []),
         "names": sorted({service_of(container), *(names - ours)} if names else ()),
     }
 
@@ -314,9 +357,11 @@ def system_fixture(engine: BedHost, tmp_path_factory: pytest.TempPathFactory) ->
         location.parent.mkdir(parents=True, exist_ok=True)
         location.write_text(text, encoding="utf-8")
     host.remove()
+    engine.run("docker network create composetest-outer && docker volume create composetest-outside", check=True)
     engine.write(f"/etc/composeops/secrets/{STACK}.json", json.dumps(SECRETS), mode="0600")
     yield host
     host.remove()
+    engine.run("docker network rm composetest-outer; docker volume rm composetest-outside", check=True)
     engine.run(["rm", "-f", f"/etc/composeops/secrets/{STACK}.json"], check=True)
 
 
@@ -329,6 +374,7 @@ READ = (
 @dataclass
 class Seen:
     containers: dict[str, dict[str, Any]]
+    made: dict[str, Any]
     content: str
 
 
@@ -336,7 +382,7 @@ class Seen:
 def plain_fixture(system: Host) -> Seen:
     """What `docker compose up` runs, which is gone afterwards."""
     system.up()
-    seen = Seen(system.containers(), system.execute("stored", READ))
+    seen = Seen(system.containers(), system.made(), system.execute("stored", READ))
     system.remove()
     return seen
 
@@ -370,6 +416,7 @@ def test_what_runs_is_what_compose_would_have_run(
         if there[key] != seen[name][key]
     }
     assert different == {}
+    assert system.made() == plain.made
 
 
 def test_files_in_the_container_are_the_same(deployed: tuple[str, dict[str, Any]], plain: Seen, system: Host) -> None:
@@ -389,8 +436,19 @@ def test_what_is_different_was_announced(deployed: tuple[str, dict[str, Any]]) -
 def test_services_of_a_release_find_each_other_by_every_name(
     deployed: tuple[str, dict[str, Any]], system: Host
 ) -> None:
-    for name in ("web", "site", "composetest_web", "friend", "connected", "a.dotted_na-me"):
+    for name in (
+        "web",
+        "site",
+        "composetest_web",
+        "friend",
+        "connected",
+        "processor",
+        "a.dotted_na-me",
+        "archive",
+        "vault",
+    ):
         assert system.execute("stored", f"getent hosts {name}").split()[-1], name
+    assert system.execute("linker", "getent hosts old").split()[-1]
 
 
 def test_only_what_is_routed_is_published(deployed: tuple[str, dict[str, Any]], system: Host) -> None:

@@ -17,6 +17,16 @@ def replicas_of(definition: Mapping[str, Any]) -> int:
     return 1 if declared is None else int(declared)
 
 
+def restart_policy(definition: Mapping[str, Any]) -> tuple[str, int]:
+    """Return when the engine restarts a container of a service, in its words, and how often at most (0: always)."""
+    policy = (definition.get("deploy") or {}).get("restart_policy")
+    if policy is not None:
+        condition = str(policy.get("condition") or "no")
+        return {"none": "no", "any": "always"}.get(condition, condition), int(policy.get("max_attempts") or 0)
+    name, _, attempts = str(definition.get("restart") or "no").partition(":")
+    return name, int(attempts) if attempts.isdigit() else 0
+
+
 def attached(compose: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
     """Return the definitions of the secrets and configs that a service uses."""
     service = compose["services"][name]

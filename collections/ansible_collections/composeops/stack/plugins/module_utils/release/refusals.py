@@ -14,7 +14,11 @@ from typing import Any
 
 from ansible_collections.composeops.stack.plugins.module_utils.errors import InvalidInput
 from ansible_collections.composeops.stack.plugins.module_utils.release.coloured import PRIVATE_NETWORK
-from ansible_collections.composeops.stack.plugins.module_utils.release.definitions import relative_mounts, replicas_of
+from ansible_collections.composeops.stack.plugins.module_utils.release.definitions import (
+    relative_mounts,
+    replicas_of,
+    restart_policy,
+)
 from ansible_collections.composeops.stack.plugins.module_utils.release.lines import line_of, place
 from ansible_collections.composeops.stack.plugins.module_utils.release.model import StackRequest
 
@@ -34,6 +38,8 @@ _IGNORED_BY_COMPOSE = {
     "post_start": "Do it in the entrypoint, or in a service of its own that others wait for with depends_on.",
     "pre_stop": "Do it in the image, when its stop signal arrives.",
 }
+
+_RESTART_POLICIES = ("no", "always", "on-failure", "unless-stopped")
 
 
 def check(request: StackRequest, compose: Mapping[str, Any], architecture: str) -> None:
@@ -101,10 +107,39 @@ def _mounts_above(_request: StackRequest, name: str, definition: Mapping[str, An
             yield Refusal(("services", name, "volumes"), reason, instead)
 
 
+def _mounts_nowhere(_request: StackRequest, name: str, definition: Mapping[str, Any]) -> Iterator[Refusal]:
+    """Yield mounts that compose lets pass, and the engine refuses when it creates the container."""
+    tmpfs = definition.get("tmpfs") or []
+    # An entry of tmpfs may have options behind its path.
+    mounted = [("tmpfs", str(entry).split(":")[0]) for entry in ([tmpfs] if isinstance(tmpfs, str) else tmpfs)]
+    mounted += [("volumes", str(volume.get("target") or "")) for volume in definition.get("volumes") or []]
+    for key, target in mounted:
+        if not target.startswith("/"):
+            reason = f"service {name} mounts something at {target}, which is no absolute path"
+            yield Refusal(("services", name, key), reason, "Write the whole path that it is to have in the container.")
+
+
+def _restarts(_request: StackRequest, name: str, definition: Mapping[str, Any]) -> Iterator[Refusal]:
+    """Yield what compose lets pass, and the engine refuses when it creates the container."""
+    policy, attempts = restart_policy(definition)
+    deploy = definition.get("deploy") or {}
+    keys = ("services", name, "restart")
+    if deploy.get("restart_policy") is not None:
+        keys = ("services", name, "deploy")
+    if policy not in _RESTART_POLICIES:
+        reason = f"service {name} has the restart policy {policy}, which the engine does not know"
+        yield Refusal(keys, reason, f"It knows {', '.join(_RESTART_POLICIES)}.")
+    elif attempts and policy != "on-failure":
+        reason = f"service {name} is restarted {attempts} times at most, which the engine only does on failure"
+        yield Refusal(keys, reason, "Make on-failure its condition, or leave out the number.")
+
+
 _RULES: tuple[Callable[[StackRequest, str, Mapping[str, Any]], Iterator[Refusal]], ...] = (
     _ignored,
     _unreachable,
     _mounts_above,
+    _mounts_nowhere,
+    _restarts,
 )
 
 

@@ -31,6 +31,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.release.definitio
     mounts,
     relative_mounts,
     replicas_of,
+    restart_policy,
 )
 from ansible_collections.composeops.stack.plugins.module_utils.release.lines import line_of, line_of_word, place
 from ansible_collections.composeops.stack.plugins.module_utils.release.model import (
@@ -433,14 +434,13 @@ def _service(compose: Mapping[str, Any], name: str) -> Service:
     definition = compose["services"][name]
     health = definition.get("healthcheck") or {}
     test = health.get("test") or []
-    policy = (definition.get("deploy") or {}).get("restart_policy") or {}
     return Service(
         name=_declared_name(compose, name),
         image=definition["image"],
         revision=(definition.get("labels") or {}).get(REVISION_LABEL, ""),
         replicas=replicas_of(definition),
         checked=bool(test) and not health.get("disable") and test[0] != "NONE",
-        restarts=definition.get("restart") in ("always", "unless-stopped") or policy.get("condition") == "any",
+        restarts=restart_policy(definition)[0] in ("always", "unless-stopped"),
         waits_for={
             _declared_name(compose, other): dependency["condition"]
             for other, dependency in (definition.get("depends_on") or {}).items()

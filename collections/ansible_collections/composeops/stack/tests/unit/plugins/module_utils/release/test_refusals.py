@@ -96,6 +96,42 @@ SERVICES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         "compose.yaml line 7: service web mounts ../up, which lies above the compose file and is not brought to the"
         " host. Put it beside the compose file, or write the absolute path that it has on the host.",
     ),
+    "a relative path in the container": (
+        {"volumes": [{"type": "volume", "source": "data", "target": "data"}]},
+        {},
+        "compose.yaml line 7: service web mounts something at data, which is no absolute path. Write the whole path"
+        " that it is to have in the container.",
+    ),
+    "a relative tmpfs": (
+        {"tmpfs": ["/run", "scratch:size=1m"]},
+        {},
+        "compose.yaml line 2: service web mounts something at scratch, which is no absolute path. Write the whole path"
+        " that it is to have in the container.",
+    ),
+    "an unknown restart policy": (
+        {"restart": "sometimes"},
+        {},
+        "compose.yaml line 2: service web has the restart policy sometimes, which the engine does not know. It knows"
+        " no, always, on-failure, unless-stopped.",
+    ),
+    "attempts of a service that is always restarted": (
+        {"deploy": {"restart_policy": {"condition": "any", "max_attempts": 3}}},
+        {},
+        "compose.yaml line 9: service web is restarted 3 times at most, which the engine only does on failure. Make"
+        " on-failure its condition, or leave out the number.",
+    ),
+    "attempts without a condition": (
+        {"restart": "on-failure", "deploy": {"restart_policy": {"max_attempts": 2}}},
+        {},
+        "compose.yaml line 9: service web is restarted 2 times at most, which the engine only does on failure. Make"
+        " on-failure its condition, or leave out the number.",
+    ),
+    "attempts in the short form": (
+        {"restart": "always:3"},
+        {},
+        "compose.yaml line 2: service web is restarted 3 times at most, which the engine only does on failure. Make"
+        " on-failure its condition, or leave out the number.",
+    ),
     "another platform": (
         {"platform": "linux/arm64/v8"},
         {},
@@ -139,6 +175,9 @@ ACCEPTED: dict[str, dict[str, Any]] = {
     "this platform": {"platform": "linux/amd64"},
     "the host's network, routed nowhere": {"network_mode": "host"},
     "another network": {"networks": {"inner": None, "outer": None}},
+    "attempts on failure": {"restart": "on-failure:3"},
+    "attempts of deploy on failure": {"deploy": {"restart_policy": {"condition": "on-failure", "max_attempts": 3}}},
+    "a tmpfs with options": {"tmpfs": "/scratch:size=1m"},
     "an empty list of hooks": {"post_start": []},
     "a secret that nobody uses": {},
 }

@@ -440,6 +440,10 @@ SERVICES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "restart on failure may finish": ({"restart": "on-failure"}, {"restarts": False, "may_finish": True}),
     "restart no": ({"restart": "no"}, {"restarts": False, "may_finish": True}),
     "a restart policy of deploy": ({"deploy": {"restart_policy": {"condition": "any"}}}, {"restarts": True}),
+    "one of deploy without a condition wins": (
+        {"restart": "always", "deploy": {"restart_policy": {"delay": "5s"}}},
+        {"restarts": False},
+    ),
     "replicas of deploy": ({"deploy": {"replicas": 3}}, {"replicas": 3}),
     "scale": ({"scale": 2}, {"replicas": 2}),
     "no replicas": ({"deploy": {"replicas": 0}}, {"replicas": 0}),

@@ -51,8 +51,9 @@ def stack_fixture(bare: StackHost) -> StackHost:
 
 
 @pytest.fixture(name="others")
-def others_fixture(stack: StackHost, deployed: StackHost, tmp_path: Path) -> Iterator[Others]:
-    others = Others(stack, tmp_path)
+def others_fixture(stack: StackHost, deployed: StackHost, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Others]:
+    # Not tmp_path, which is as long as the name of the test: a socket lies there, whose path has to be short.
+    others = Others(stack, tmp_path_factory.mktemp("bob"))
     yield others
     others.close()
 

@@ -32,7 +32,12 @@ GROUPS = {
     "checks": ["test_checks.py", "test_preflight.py"],
     "monitor": ["test_monitor.py"],
 }
-ELSEWHERE = {"bed": "tests/testbed", "collection": "tests/collection", "awx": "tests/awx"}
+ELSEWHERE = {
+    "bed": "tests/testbed",
+    "collection": "tests/collection",
+    "awx": "tests/awx",
+    "supervisor": "tests/monitor",
+}
 # Beside anything else, clients of a busy machine would be all that they measure.
 ALONE = {"faults": "tests/faults"}
 

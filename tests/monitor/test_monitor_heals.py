@@ -18,6 +18,9 @@ import pytest
 from tests.monitor.container import CHECK_TIMEOUT, Container
 from tests.monitor.receiver import Received, Receiver
 
+# It needs no host, but a minute: that is no fast test.
+pytestmark = pytest.mark.bed
+
 REASONS = {
     "killed": "Nothing listens on 127.0.0.1:",
     "frozen": "did not answer within 1 s",

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.integration.bed_host import BedHost
+from tests.integration.bed_host import BedHost, Completed
 from tests.integration.stack_host import engine_fixture
 
 pytestmark = pytest.mark.bed
@@ -456,3 +456,45 @@ def test_only_what_is_routed_is_published(deployed: tuple[str, dict[str, Any]], 
     assert "18080" not in published
     assert "18100" not in published
     assert re.findall(r"([\d.]+):25\d+->3000/tcp", published) == ["127.0.0.1"]
+
+
+REFUSED_BY_THE_ENGINE = {
+    "attempts of a service that is always restarted": 'restart: "always:3"',
+    "attempts without a condition": "deploy: {restart_policy: {max_attempts: 3}}",
+    "an unknown restart policy": "restart: sometimes",
+    "a relative path in the container": 'volumes: ["/etc/hostname:relative"]',
+    "a relative tmpfs": "tmpfs: relative",
+}
+
+
+@pytest.fixture(scope="module", name="compose")
+def compose_fixture(engine: BedHost) -> Iterator[Callable[[str, str], Completed]]:
+    """Run `docker compose` with a file of one service that has the given lines."""
+    path = "/root/composeprobe/compose.yaml"
+
+    def compose(line: str, arguments: str) -> Completed:
+        idle = "services:\n  one:\n    image: redis:7-alpine\n    init: true\n    entrypoint: [sleep, infinity]\n"
+        engine.write(path, f"{idle}    {line}\n")
+        return engine.run(f"docker compose --file {path} --progress quiet {arguments}")
+
+    yield compose
+    engine.run(f"docker compose --file {path} --progress quiet down --timeout 1; rm -r /root/composeprobe", check=True)
+
+
+@pytest.mark.parametrize("line", REFUSED_BY_THE_ENGINE.values(), ids=REFUSED_BY_THE_ENGINE.keys())
+def test_compose_passes_what_the_engine_refuses(compose: Callable[[str, str], Completed], line: str) -> None:
+    """What the module refuses for that reason."""
+    assert compose(line, "config --quiet").ok
+    assert "Error response from daemon: invalid" in compose(line, "up --detach --quiet-pull").stderr
+
+
+def test_compose_of_the_host_ignores_what_is_refused(engine: BedHost, compose: Callable[[str, str], Completed]) -> None:
+    hooks = "post_start: [{command: [touch, /started]}]\n    pre_stop: [{command: [touch, /stopped]}]\n    gpus: all"
+    for arguments in ("up --detach --quiet-pull", "stop --timeout 1"):
+        completed = compose(hooks, arguments)
+        assert completed.ok, completed.stderr
+    container = "composeprobe-one-1"
+    assert engine.output(["docker", "inspect", container, "--format", "{{.HostConfig.DeviceRequests}}"]) == "[]"
+    changed = engine.output(["docker", "diff", container])
+    assert "/started" not in changed
+    assert "/stopped" not in changed

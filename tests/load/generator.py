@@ -158,10 +158,9 @@ class Generator:
 
 
 def _version(answer: Answer, target: Target) -> str:
-    if answer.status not in _SUCCESS:
-        return ""
     if target.version_in_body:
-        return answer.body.decode("latin-1").strip()
+        return answer.body.decode("latin-1").strip() if answer.status in _SUCCESS else ""
+    # Of a failure too: it tells which version it was that failed.
     return answer.headers.get("x-app-version", "")
 
 

@@ -85,8 +85,8 @@ class Deployment(Survey):
                 self._backups.take(plan.colours.backup)
         self._undo.forget_outdated(observed.record)
         colours = plan.colours
-        if colours and colours.roll and colours.colour not in target.colours:
-            # Nothing was asked anew, but an image moved under its tag.
+        if colours and (colours.roll or colours.services.changes) and not target.rendered:
+            # Nothing was asked anew, but an image moved under its tag, or containers and volumes are gone.
             target = self.render(observed, target.inputs)
         attempt = Attempt(observed, target, plan, self._ledger.begin(observed, target, plan))
         try:
@@ -132,11 +132,12 @@ class Deployment(Survey):
             return []
         wanted = PartTarget(target.coloured, target.colours[plan.colour])
         part = self.rollout.parts[plan.colour]
+        if plan.services.changes and not plan.warm.revives:
+            self.rollout.make_volumes(target.volumes)
         if not plan.roll:
             obsolete = observed.record.files if observed.record else ()
             return part.take(plan.services.steps(), wanted, part.of(observed.containers), obsolete=obsolete)
         if not plan.warm.revives:
-            self.rollout.make_volumes(target.volumes)
             self.rollout.write(plan.colour, wanted)
         if plan.migration and self.request.migration:
             with self._timeline.step("migrate"):

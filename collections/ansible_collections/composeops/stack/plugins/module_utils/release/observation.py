@@ -52,6 +52,9 @@ class Target:
     colours: Mapping[str, ProjectFiles] = field(default_factory=dict)
     """The files of each colour; of the active one alone where nothing was rendered anew."""
     volumes: tuple[Volume, ...] = ()
+    """Those that only services in colours use; unknown where nothing was rendered anew."""
+    rendered: bool = False
+    """Whether it was rendered anew."""
 
     @property
     def all_services(self) -> tuple[Service, ...]:

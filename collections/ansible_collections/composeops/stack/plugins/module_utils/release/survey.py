@@ -160,6 +160,7 @@ class Survey:
             coloured=rendering.coloured,
             colours=rendered.colours,
             volumes=rendering.volumes,
+            rendered=True,
         )
 
     def plan(self, observed: Observation, target: Target) -> DeploymentPlan:

@@ -236,7 +236,11 @@ class FakeEngine:
 
     def _up(self, argv: list[str], project: str) -> tuple[int, str, str]:
         with open(argv[argv.index("--file") + 1], encoding="utf-8") as stream:
-            declared = json.load(stream)["services"]
+            document = json.load(stream)
+        declared = document["services"]
+        external = {entry["name"] for entry in document.get("volumes", {}).values() if entry.get("external")}
+        for name in sorted(external - set(self.volumes)):
+            return 1, "", f'external volume "{name}" not found'
         with open(argv[argv.index("--env-file") + 1], encoding="utf-8") as stream:
             stream.read()
         for service in argv[argv.index("never") + 1 :]:

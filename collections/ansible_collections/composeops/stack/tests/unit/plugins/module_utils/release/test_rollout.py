@@ -41,6 +41,15 @@ def test_rfx_05_an_upgrade_takes_over_from_the_other_colour(host: Host) -> None:
     ]
 
 
+def test_pet_07_what_was_destroyed_with_its_volumes_is_there_again_after_the_next_run(host: Host) -> None:
+    host.deploy("1")
+    host.engine.containers.clear()
+    host.engine.volumes.clear()
+    host.deploy("1")
+    assert host.running() == {"shop": "db:1", "shop-blue": "web:1"}
+    assert "shop_logs" in host.engine.volumes
+
+
 def test_ten_releases_in_a_row_use_the_same_ports_and_keep_what_is_asked(host: Host) -> None:
     for number in range(10):
         host.deploy(str(number % 2 + 1))

@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-EVERYTHING: Mapping[str, Any] = {
-    "pull": "always",
-    "migration": {"service": "backend", "command": ["migrate"], "backup": ["database"]},
-    "rollout": {"websockets": 1, "canary": {"steps": [50], "hold": 2, "requests": 5}},
+MIGRATION: Mapping[str, Any] = {"service": "backend", "command": ["migrate"]}
+OPTIONS: Mapping[str, Mapping[str, Any]] = {
+    "pull": {"pull": "always"},
+    "backup": {"migration": {**MIGRATION, "backup": ["database"]}},
+    "migrate": {"migration": MIGRATION},
+    "canary": {"rollout": {"canary": {"steps": [50], "hold": 2, "requests": 5}}},
+    "websockets": {"rollout": {"websockets": 1}},
 }
-"""Options with which each step has something to do."""
+"""What has to be asked for, where a step would otherwise have nothing to do."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from ansible_collections.composeops.stack.plugins.module_utils.release.colour_plan import STEPS
 
-from tests.faults.deaths import DEATHS, EVERYTHING
+from tests.faults.deaths import DEATHS, OPTIONS
 from tests.faults.petcare import ROUTED, Petcare
 from tests.faults.timeline import Timeline
 from tests.faults.under_load import under_load
@@ -33,8 +33,8 @@ def test_rfx_05_a_run_that_is_killed_after_a_step(petcare: Petcare, steps: Seque
     def die(timeline: Timeline) -> None:
         serving, other = OLD, NEW
         for step in steps:
-            death = DEATHS[step]
-            release = Variant(other, options=EVERYTHING)
+            death, options = DEATHS[step], OPTIONS.get(step, {})
+            release = Variant(other, options=options)
             with timeline.window(f"killed after {step}", closes=serving if death.old_stopped else ""):
                 run = petcare.release(release, fault=f"after:{step}")
                 # Not even a result came: nothing but SIGKILL ends a module so.
@@ -46,11 +46,11 @@ def test_rfx_05_a_run_that_is_killed_after_a_step(petcare: Petcare, steps: Seque
                     assert petcare.answers() == dict.fromkeys(ROUTED, expected), step
             doing = "finished" if death.again else "undone"
             with timeline.window(f"{doing} by the next run", closes=serving if death.again else ""):
-                run = petcare.release(release if death.again else Variant(serving, options=EVERYTHING))
+                run = petcare.release(release if death.again else Variant(serving, options=options))
                 assert run.ok, run.output
                 serving, other = (other, serving) if death.again else (serving, other)
                 petcare.assert_serves(serving)
-                assert not petcare.release(Variant(serving, options=EVERYTHING)).changed
+                assert not petcare.release(Variant(serving, options=options)).changed
 
     under_load(f"killed-{steps[0]}-to-{steps[-1]}", petcare.host.inventory, petcare.back_to_old, die)
 

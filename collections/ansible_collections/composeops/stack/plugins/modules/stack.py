@@ -468,16 +468,18 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError, InvalidInput
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import CommandRunner
-from ansible_collections.composeops.stack.plugins.module_utils.release import colours, report
+from ansible_collections.composeops.stack.plugins.module_utils.release import colours, report, state
 from ansible_collections.composeops.stack.plugins.module_utils.release.audit import Operation
 from ansible_collections.composeops.stack.plugins.module_utils.release.canary import check as check_canary
 from ansible_collections.composeops.stack.plugins.module_utils.release.containers import Container, by_service
 from ansible_collections.composeops.stack.plugins.module_utils.release.deployment import (
     Deployment,
     DeploymentFailed,
+    Outcome,
     require_secrets,
 )
 from ansible_collections.composeops.stack.plugins.module_utils.release.diff import differences
+from ansible_collections.composeops.stack.plugins.module_utils.release.history import History
 from ansible_collections.composeops.stack.plugins.module_utils.release.model import (
     CanaryPolicy,
     HealthPolicy,
@@ -695,13 +697,24 @@ def present(params: Mapping[str, Any], work: StackRun, *, check: bool) -> dict[s
         "release": number,
         "colour": plan.colours.colour if plan.colours else "",
         "seconds": seconds if plan.changes else {},
-        "summary": [
-            report.summary(params["name"], states),
-            *(report.timeline(params["name"], outcome) if outcome else []),
-        ],
+        "summary": tables(deployment, states, outcome),
         "diff": differences(observed.disk, target.files, params["secrets"], deployment.secret_values)
         + deployment.colour_differences(observed, target),
     }
+
+
+def tables(
+    deployment: Deployment, states: Sequence[Mapping[str, Any]], outcome: Outcome | None
+) -> list[dict[str, Any]]:
+    """Return what the end of the play shows: services, what became of each release, and the time line of this one."""
+    stack = deployment.request.name
+    record = state.read_state(stack, deployment.root)
+    releases = History(stack, deployment.root).settled(record.release) if record else []
+    return [
+        report.summary(stack, states),
+        *([report.releases_summary(stack, releases, record)] if releases else []),
+        *(report.timeline(stack, outcome) if outcome else []),
+    ]
 
 
 def without_engine(params: Mapping[str, Any], *, check: bool) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from ansible_collections.composeops.stack.plugins.module_utils.release.history i
 from ansible_collections.composeops.stack.plugins.module_utils.release.state import StackState
 from ansible_collections.composeops.stack.plugins.module_utils.release.takeover import Outcome
 
-COLUMNS = ["service", "image", "state", "health", "ports"]
+COLUMNS = ["service", "image", "digest", "state", "health", "ports"]
+DIGEST_CHARACTERS = 12
 
 
 def service_states(
@@ -32,7 +33,14 @@ def service_states(
 def summary(stack: str, states: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the table that is shown at the end of a play."""
     rows = [
-        [state["name"], state["image"], state["state"], state["health"] or "-", " ".join(state["ports"]) or "-"]
+        [
+            state["name"],
+            state["image"],
+            state["digest"].removeprefix("sha256:")[:DIGEST_CHARACTERS] or "-",
+            state["state"],
+            state["health"] or "-",
+            " ".join(state["ports"]) or "-",
+        ]
         for state in states
     ]
     return {"title": f"Services of {stack}", "columns": COLUMNS, "rows": rows}

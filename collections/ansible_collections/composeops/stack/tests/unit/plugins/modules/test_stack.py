@@ -135,19 +135,20 @@ def test_check_then_apply_then_nothing(engine: FakeEngine, tmp_path: Path) -> No
     assert [entry["after_header"] for entry in applied["diff"]] == ["compose.json", "environment"]
     (service,) = applied["services"]
     assert (service["name"], service["state"], service["health"]) == ("web", "running", "healthy")
-    assert applied["summary"] == [
-        {
-            "title": "Services of shop",
-            "columns": ["service", "image", "state", "health", "ports"],
-            "rows": [["web", "web:1", "running", "healthy", "-"]],
-        },
-        {
-            "title": "Release 1 of shop",
-            "columns": ["step", "seconds"],
-            "rows": [["pull", "0.00"], ["base", "2.00"], ["commit", "0.00"], ["prune", "0.00"], ["all", "2.00"]],
-        },
-    ]
-    assert len(again["summary"]) == 1
+    services, releases, timeline = applied["summary"]
+    assert services == {
+        "title": "Services of shop",
+        "columns": ["service", "image", "digest", "state", "health", "ports"],
+        "rows": [["web", "web:1", "web1-digest", "running", "healthy", "-"]],
+    }
+    assert releases["title"] == "Releases of shop"
+    assert [(row[0], row[3]) for row in releases["rows"]] == [("* 1", "active")]
+    assert timeline == {
+        "title": "Release 1 of shop",
+        "columns": ["step", "seconds"],
+        "rows": [["pull", "0.00"], ["base", "2.00"], ["commit", "0.00"], ["prune", "0.00"], ["all", "2.00"]],
+    }
+    assert again["summary"] == [services, releases]
 
 
 def test_check_mode_says_what_it_cannot_know_of_moved_tags(engine: FakeEngine) -> None:

@@ -13,7 +13,8 @@ RECORD = state.StackState("shop", "shop", "5f2b8c0de1a94b73", "2026-05-01T12:00:
 
 
 def service(name: str, ok: bool) -> dict[str, object]:
-    return {"name": name, "image": f"{name}:1", "state": "running", "health": "", "ports": [], "ok": ok}
+    entry = {"name": name, "image": f"{name}:1", "digest": "", "state": "running", "health": "", "ports": []}
+    return {**entry, "ok": ok}
 
 
 STATUS = {
@@ -51,7 +52,7 @@ def test_pet_06_status_of_everything_ends_with_1_when_a_service_is_not_well(caps
     assert run("status") == 1
     said = capsys.readouterr().out
     assert "blog: release 5f2b8c0de1a94b73 since 2026-05-01T12:00:00+00:00\n" in said
-    assert "  web      web:1  running" in said
+    assert "  web      web:1  -       running" in said
     assert "shop:" in said
 
 

@@ -107,13 +107,14 @@ def test_the_time_line_of_a_release_is_in_the_order_of_its_steps() -> None:
 
 
 def test_the_table_has_a_row_for_each_service_declared_or_found() -> None:
-    states = service_states({"web": [WEB], "old": [JOB]}, {"web": "web:1", "db": "db:1"}, {})
+    digests = {"web": "sha256:60c9d05f1f2e44a1b7"}
+    states = service_states({"web": [WEB], "old": [JOB]}, {"web": "web:1", "db": "db:1"}, digests)
     assert summary("shop", states) == {
         "title": "Services of shop",
-        "columns": ["service", "image", "state", "health", "ports"],
+        "columns": ["service", "image", "digest", "state", "health", "ports"],
         "rows": [
-            ["db", "db:1", "absent", "-", "-"],
-            ["old", "web:1", "exited (0)", "-", "-"],
-            ["web", "web:1", "running", "healthy", "127.0.0.1:21000->80/tcp"],
+            ["db", "db:1", "-", "absent", "-", "-"],
+            ["old", "web:1", "-", "exited (0)", "-", "-"],
+            ["web", "web:1", "60c9d05f1f2e", "running", "healthy", "127.0.0.1:21000->80/tcp"],
         ],
     }

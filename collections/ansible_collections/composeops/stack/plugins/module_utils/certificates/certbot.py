@@ -13,6 +13,11 @@ from ansible_collections.composeops.stack.plugins.module_utils.io.runner import 
 TIMEOUT = 300.0
 LOG = "/var/log/letsencrypt/letsencrypt.log"
 
+STALE_NONCE = re.compile(r"invalid anti-replay nonce|badNonce")
+ATTEMPTS = 4
+"""An authority may refuse a nonce at any time, and a client is to ask again with a new one (RFC 8555, section 6.5).
+certbot does so once for each request, and gives up when it meets two in a row."""
+
 _DETAIL = re.compile(r"Domain:\s*(?P<name>\S+)\s+Type:\s*(?P<type>\S+)\s+Detail:\s*(?P<detail>[^\n]+)")
 _NOISE = re.compile(r"^(Saving debug log|Ask for help|See the logfile|Please see the logfile|Some challenges)|^\s*$")
 
@@ -33,9 +38,11 @@ def arguments(wanted: WantedCertificate, authority: Authority, webroot: str, *, 
 def issue(runner: Runner, wanted: WantedCertificate, authority: Authority, webroot: str, *, replace: bool) -> None:
     """Have certbot issue ``wanted``; raise what the certificate authority had against it."""
     environment = {"REQUESTS_CA_BUNDLE": authority.ca_file} if authority.ca_file else {}
-    completed = runner.run(
-        arguments(wanted, authority, webroot, replace=replace), environment=environment, timeout=TIMEOUT, check=False
-    )
+    command = arguments(wanted, authority, webroot, replace=replace)
+    for _attempt in range(ATTEMPTS):
+        completed = runner.run(command, environment=environment, timeout=TIMEOUT, check=False)
+        if completed.ok or not STALE_NONCE.search(completed.stdout + completed.stderr):
+            break
     if not completed.ok:
         raise ComposeOpsError(
             f"{wanted.site}: certbot got no certificate for {', '.join(wanted.names)} from {authority.directory}: "

@@ -86,3 +86,26 @@ def test_a_failure_tells_what_the_authority_said(output: str, said: str) -> None
         certbot.issue(RecordedRunner(lambda argv: (1, "", output)), WANTED, Authority(), "/w", replace=False)
     assert "a.test: certbot got no certificate for a.test, www.a.test from https://acme-v02" in str(raised.value)
     assert said in str(raised.value)
+
+
+STALE = "An unexpected error occurred:\nJWS has an invalid anti-replay nonce: I1cuKsBLRzdKZLiZvwjMxQ\n"
+
+
+@pytest.mark.parametrize(
+    ("outputs", "calls"),
+    [((STALE, ""), 2), ((STALE, STALE, STALE, ""), 4), (("", STALE), 1)],
+    ids=["refused-once", "refused-three-times", "not-refused"],
+)
+def test_a_refused_nonce_is_asked_again_with_a_new_one(outputs: tuple[str, ...], calls: int) -> None:
+    left = iter(outputs)
+    runner = RecordedRunner(lambda argv: (1, "", said) if (said := next(left)) else (0, "", ""))
+    certbot.issue(runner, WANTED, Authority(), "/w", replace=False)
+    assert len(runner.calls) == calls
+
+
+@pytest.mark.parametrize(("output", "calls"), [(STALE, certbot.ATTEMPTS), (REFUSED, 1)], ids=["nonce", "anything-else"])
+def test_it_gives_up_at_once_or_after_some_nonces(output: str, calls: int) -> None:
+    runner = RecordedRunner(lambda argv: (1, "", output))
+    with pytest.raises(ComposeOpsError):
+        certbot.issue(runner, WANTED, Authority(), "/w", replace=False)
+    assert len(runner.calls) == calls

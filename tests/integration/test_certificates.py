@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.integration.bed_host import Completed
 from tests.integration.edge_host import Edge, edge, site
 
 pytestmark = pytest.mark.bed
@@ -18,6 +19,8 @@ RENEW = (
     f"REQUESTS_CA_BUNDLE=/etc/composeops/acme-ca.pem certbot renew --cert-name {APP} --force-renewal"
     " --no-random-sleep-on-renew"
 )
+TIMER = "systemctl start certbot.service"
+"""What the timer does."""
 
 
 def issued(edge: Edge, *sites: dict[str, Any]) -> dict[str, Any]:
@@ -53,6 +56,20 @@ def renewed(edge: Edge) -> str:
     """Return the serial number of the certificate that certbot keeps."""
     kept = edge.host.run(f"openssl x509 -noout -serial -in /etc/letsencrypt/live/{APP}/fullchain.pem", check=True)
     return kept.stdout.strip()
+
+
+def renew(edge: Edge, command: str) -> Completed:
+    """Run what has certbot renew the certificate, until the authority lets it have one.
+
+    Pebble refuses nonces on purpose, and certbot gives up when that happens twice in a row; its timer would try again.
+    """
+    kept = renewed(edge)
+    for _attempt in range(4):
+        completed = edge.host.run(command)
+        log = edge.host.run("cat /var/log/letsencrypt/letsencrypt.log", check=True).stdout
+        if renewed(edge) != kept or "invalid anti-replay nonce" not in log:
+            break
+    return completed
 
 
 def test_pet_03_every_site_gets_a_certificate_from_a_clean_host(edge: Edge) -> None:
@@ -106,7 +123,7 @@ def test_an_added_and_a_removed_name_are_issued_again(edge: Edge) -> None:
 def test_a_renewal_by_certbot_is_served_through_the_hook(edge: Edge) -> None:
     issued(edge, site(APP))
     before = edge.serial(APP)
-    edge.host.run(RENEW, check=True)
+    assert renew(edge, RENEW).ok
     assert edge.serial(APP) != before
     assert edge.certificates(site(APP))["changed"] is False
 
@@ -115,7 +132,7 @@ def test_a_renewal_by_the_packaged_unit_is_served(edge: Edge) -> None:
     issued(edge, site(APP))
     before = edge.serial(APP)
     with due(edge):
-        edge.host.run(["systemctl", "start", "certbot.service"], check=True)
+        assert renew(edge, TIMER).ok
     assert edge.serial(APP) != before
 
 
@@ -123,7 +140,7 @@ def test_a_hook_that_fails_fails_the_unit_and_what_served_still_does(edge: Edge)
     issued(edge, site(APP))
     before = edge.serial(APP)
     with due(edge), broken_nginx(edge):
-        assert not edge.host.run(["systemctl", "start", "certbot.service"]).ok
+        assert not renew(edge, TIMER).ok
     assert edge.serial(APP) == before
     waiting = renewed(edge)
     edge.host.run(["systemctl", "start", "certbot.service"], check=True)
@@ -133,12 +150,9 @@ def test_a_hook_that_fails_fails_the_unit_and_what_served_still_does(edge: Edge)
 def test_a_run_killed_before_the_reload_is_completed(edge: Edge) -> None:
     issued(edge, site(APP))
     before = edge.serial(APP)
-    edge.host.run(
-        "chmod -x /etc/letsencrypt/renewal-hooks/deploy/composeops;"
-        f" {RENEW};"
-        " chmod +x /etc/letsencrypt/renewal-hooks/deploy/composeops",
-        check=True,
-    )
+    edge.host.run("chmod -x /etc/letsencrypt/renewal-hooks/deploy/composeops", check=True)
+    renew(edge, RENEW)
+    edge.host.run("chmod +x /etc/letsencrypt/renewal-hooks/deploy/composeops", check=True)
     # The files as a run killed after the switch leaves them: new ones on disk, the old ones in nginx's memory.
     live, current = f"/etc/letsencrypt/live/{APP}", f"/etc/nginx/composeops/tls/{APP}/current"
     edge.host.run(f"cat {live}/fullchain.pem > {current}/fullchain.pem; cat {live}/privkey.pem > {current}/privkey.pem")

@@ -163,6 +163,7 @@ class Monitor:
                 return True, "", ""
             return False, verdict.reason, self._tools.obstacle(rule.target) if rule.target else ""
         except Exception as error:
+            # Whatever a probe raises is a failed check, which is told; the watch over the others goes on.
             return False, f"it could not be carried out: {type(error).__name__}: {error}", "nothing is known of it"
 
     def _take(self, decision: Decision, check: str = "", reason: str = "") -> None:
@@ -186,6 +187,7 @@ class Monitor:
             failed = Failed(target, check, error.message, time.time())
             self._take(plan.restart_prevented(self._settings, self.state, failed))
         except Exception as error:
+            # A restart that failed is an alert, whatever it failed of.
             failed = Failed(target, check, _said(error), time.time())
             self._take(plan.restart_failed(self._settings, self.state, failed))
         else:
@@ -233,6 +235,7 @@ class Monitor:
         try:
             self._sample = await in_thread(self._tools.sample)
         except Exception as error:
+            # Said at every interval; the checks go on without the figures.
             self._tools.say(f"CPU, memory and disks could not be measured: {type(error).__name__}: {error}")
             return
         self._take(resources.judge(self._settings.thresholds, self.state, self._sample, time.time()))

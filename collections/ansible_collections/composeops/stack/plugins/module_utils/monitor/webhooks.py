@@ -26,7 +26,7 @@ def post(webhook: Webhook, alert: Alert, ca: str = "") -> Outcome:
         )
     except ComposeOpsError as error:
         return Outcome(False, error.message.rstrip("."))
-    said = "" if response.status < queue.SERVER_ERROR and response.status < 400 else _said(response.body)  # noqa: PLR2004
+    said = _said(response.body) if response.status >= 400 else ""  # noqa: PLR2004 (the statuses of refusal)
     return queue.outcome(response.status, response.headers.get("retry-after", ""), said)
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, get_args
 
 from ansible_collections.composeops.stack.plugins.module_utils.release import colours
 from ansible_collections.composeops.stack.plugins.module_utils.release.containers import Container
@@ -40,23 +40,7 @@ StepName = Literal[
     "stop",
     "prune",
 ]
-STEPS: tuple[StepName, ...] = (
-    "recover",
-    "pull",
-    "backup",
-    "base",
-    "migrate",
-    "start",
-    "gate",
-    "canary",
-    "switch",
-    "commit",
-    "watch",
-    "drain",
-    "websockets",
-    "stop",
-    "prune",
-)
+STEPS: tuple[StepName, ...] = get_args(StepName)
 """The steps of a release in their order. One that dies before `commit` is undone by the next run, else finished."""
 
 

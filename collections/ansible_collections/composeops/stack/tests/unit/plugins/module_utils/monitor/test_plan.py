@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 from ansible_collections.composeops.stack.plugins.module_utils.checks.model import TcpCheck
@@ -29,9 +30,9 @@ def rule(name: str, target: Target | None = BACKEND, failures: int = 3) -> Rule:
     return Rule(TcpCheck(name=name, host="h", port=1), target=target, failures=failures)
 
 
-def settings(*rules: Rule, **policy: float) -> Settings:
+def settings(*rules: Rule, **policy: Any) -> Settings:
     wanted = {"restarts_per_hour": 3, "backoff": 60, "grace": 60, **policy}
-    return Settings("host", {one.name: one for one in rules}, policy=Policy(**wanted))  # type: ignore[arg-type]
+    return Settings("host", {one.name: one for one in rules}, policy=Policy(**wanted))
 
 
 @dataclass
@@ -53,10 +54,10 @@ class Story:
         if decision.restart:
             self.restarts.append(self.at)
 
-    def see_all(self, results: str, **more: float) -> None:
+    def see_all(self, results: str, **more: Any) -> None:
         """Take ``.`` as a pass and ``x`` as a failure."""
         for result in results:
-            self.see(result == ".", **more)  # type: ignore[arg-type]
+            self.see(result == ".", **more)
 
     @property
     def kinds(self) -> list[str]:

@@ -293,6 +293,7 @@ def test_stop_waits_for_a_restart_under_way(world: World) -> None:
 
     def slow(target: Target, reason: str) -> None:
         world.restarts.append(target.name)
+        # Work that goes on when the stop comes, which is as soon as the line above was seen.
         time.sleep(0.3)
         ended.append(target.name)
 

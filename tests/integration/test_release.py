@@ -144,7 +144,7 @@ def test_an_environment_alone_is_released_and_gone_back_from(first: StackHost) -
     assert serving(first) == ("green", "1.0.0")
     (container,) = containers(first, "green")
     assert "START_DELAY=0.5" in first.docker("inspect", "--format", form, container)
-    assert result["summary"][1]["title"] == f"Release {result['release']} of {STACK}"
+    assert result["summary"][1]["rows"][0][0] == f"* {result['release']}"
     went = rollback(first)
     assert not went["failed"], went["msg"]
     (container,) = containers(first, "blue")

@@ -34,7 +34,10 @@ def test_pet_06_status(deployed: StackHost) -> None:
     }
     assert all(entry["digest"].startswith("sha256:") for entry in result["services"])
     assert [endpoint["host_port"] for endpoint in result["endpoints"]] == [24000]
-    assert result["summary"][0]["rows"][2][:4] == ["web", "petcare/backend:1.0.0", "running", "healthy"]
+    table = result["summary"][0]
+    web = dict(zip(table["columns"], table["rows"][2], strict=True))
+    assert (web["service"], web["image"]) == ("web", "petcare/backend:1.0.0")
+    assert (web["state"], web["health"]) == ("running", "healthy")
 
 
 def test_status_tells_what_is_wrong(deployed: StackHost) -> None:

@@ -18,6 +18,7 @@ from tests.load.generator import Generator, NotServing
 from tests.load.mix import Mix, rates
 from tests.load.observations import Run, Writes
 from tests.load.report import Limits, Report, Verdict, judge
+from tests.load.systems import SYSTEMS, Target
 
 READY = "ready"
 """The line that is printed when the load is full."""
@@ -36,6 +37,7 @@ def parser() -> argparse.ArgumentParser:
         "2: could not begin; 3: the generator fell behind, the run counts for nothing.",
     )
     described.add_argument("--inventory", type=Path, required=True, metavar="DIR", help="the host's, below .testbed/")
+    described.add_argument("--system", choices=sorted(SYSTEMS), default="petcare", help="default: %(default)s")
     described.add_argument(
         "--duration", type=_bounded(LONGEST), default=60.0, metavar="S", help="at most so long; default: %(default)g"
     )
@@ -100,7 +102,8 @@ def document(report: Report) -> dict[str, object]:
 
 async def load(chosen: argparse.Namespace, edge: bed.Edge) -> Run:
     """Carry out one run."""
-    mix = Mix(rates=rates(chosen.rate), websockets=chosen.websockets)
+    system = SYSTEMS[chosen.system]
+    mix = Mix(system, rates(chosen.rate, system), chosen.websockets if system.socket else 0)
     generator = Generator(edge, mix, round_trip=chosen.round_trip / 1000)
     first_id = await generator.warm_up()
     stop = _stop_signal(chosen)
@@ -114,14 +117,14 @@ async def load(chosen: argparse.Namespace, edge: bed.Edge) -> Run:
         round_trip=chosen.round_trip / 1000,
         requests=tuple(sorted(generator.requests, key=lambda request: request.scheduled)),
         sessions=tuple(generator.sessions),
-        websockets=chosen.websockets,
-        writes=await _compare(generator, first_id),
+        websockets=mix.websockets,
+        writes=await _compare(generator, system.write, first_id) if system.write else Writes(),
     )
 
 
-async def _compare(generator: Generator, first_id: int) -> Writes:
+async def _compare(generator: Generator, write: Target, first_id: int) -> Writes:
     try:
-        stored = await writes.read_back(generator.ask, generator.prefix, first_id)
+        stored = await writes.read_back(generator.ask, write, generator.prefix, first_id)
     except (NotServing, writes.Unreadable) as error:
         return Writes(acknowledged=len(generator.acknowledged), unread=str(error))
     return writes.compare(generator.acknowledged, generator.unanswered, stored)

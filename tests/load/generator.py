@@ -13,10 +13,11 @@ from tests.load import http1, observations
 from tests.load.bed import Edge
 from tests.load.connection import Connection, RequestFailed, Way
 from tests.load.http1 import Answer
-from tests.load.mix import TARGETS, WRITE, Kind, Mix, Slot, Target, schedule
+from tests.load.mix import Kind, Mix, Slot, schedule
 from tests.load.observations import Request, Session
 from tests.load.pool import Pool
 from tests.load.sockets import Sockets
+from tests.load.systems import Target
 
 ANSWER_TIMEOUT = 15.0
 CONNECTIONS = 20
@@ -38,15 +39,20 @@ class Generator:
         self._way = Way(edge.address, edge.port, ssl.create_default_context(cadata=edge.ca), round_trip / 2)
         self._loop = asyncio.get_running_loop()
         self._start = self._loop.time()
-        hosts = {target.host for target in (*TARGETS, WRITE)}
-        self._pools = {host: Pool(self._way, host, CONNECTIONS) for host in hosts}
+        self._pools = {host: Pool(self._way, host, CONNECTIONS) for host in mix.system.hosts}
         self._posts = 0
         self.prefix = f"load-{os.urandom(6).hex()}-"
         """Begins every request_id of this run."""
         self.requests: list[Request] = []
         self.acknowledged: dict[str, int] = {}
         self.unanswered: set[str] = set()
-        self._sockets = Sockets(self._way, clients=mix.websockets, echo_every=mix.echo_every, clock=self._loop.time)
+        self._sockets = Sockets(
+            self._way,
+            mix.system.socket,
+            clients=mix.websockets,
+            echo_every=mix.echo_every,
+            clock=self._loop.time,
+        )
 
     def clock(self) -> float:
         """Seconds since the first request was due."""
@@ -67,20 +73,23 @@ class Generator:
 
     async def warm_up(self) -> int:
         """See that everything answers, and open the WebSockets; return the id of a first write, below all of ours."""
-        for target in TARGETS:
+        for target in self._mix.system.targets:
             answer = await self.ask(target)
             if answer.status not in _SUCCESS or not _version(answer, target):
                 raise NotServing(f"https://{target.host}{target.path} answers {answer.status}: {answer.body[:200]!r}")
-        body = _pet(f"warm-up-{self.prefix}")
-        answer = await self.ask(WRITE, "POST", body)
-        first = _pet_id(answer)
-        if first is None:
-            raise NotServing(f"https://{WRITE.host}{WRITE.path} answers {answer.status}: {answer.body[:200]!r}")
+        first = await self._first_write(self._mix.system.write) if self._mix.system.write else 0
         self._sockets.start()
         while not self._sockets.all_open:
             if self._sockets.sessions:
                 raise NotServing(f"a WebSocket cannot be held open: {self._sockets.sessions[-1]}")
             await asyncio.sleep(0.01)
+        return first
+
+    async def _first_write(self, write: Target) -> int:
+        answer = await self.ask(write, "POST", _pet(f"warm-up-{self.prefix}"))
+        first = _pet_id(answer)
+        if first is None:
+            raise NotServing(f"https://{write.host}{write.path} answers {answer.status}: {answer.body[:200]!r}")
         return first
 
     async def ask(self, target: Target, method: str = "GET", body: bytes = b"") -> Answer:
@@ -100,7 +109,7 @@ class Generator:
         self._start = self._loop.time()
         self._loop.call_later(FULL_AFTER, started)
         async with asyncio.TaskGroup() as under_way:
-            for slot in schedule(self._mix.rates):
+            for slot in schedule(self._mix):
                 # Even when behind: without this the answers would never be read.
                 await asyncio.sleep(max(slot.at - self.clock(), 0))
                 if stop.is_set():

@@ -31,6 +31,7 @@ class Load:
         self,
         inventory: Path,
         *,
+        system: str = "petcare",
         rate: float = 220.0,
         websockets: int = 10,
         round_trip: float = 0.02,
@@ -44,7 +45,7 @@ class Load:
         self._errors = Path(self._directory.name) / "stderr"
         self._argv = [
             *(sys.executable, "-m", "tests.load", "--until-stdin-closes"),
-            *("--inventory", str(inventory), "--output", str(self._output)),
+            *("--inventory", str(inventory), "--system", system, "--output", str(self._output)),
             *("--rate", str(rate), "--websockets", str(websockets)),
             *("--round-trip", str(round_trip * 1000), "--duration", str(min(longest, LONGEST))),
         ]

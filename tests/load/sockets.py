@@ -10,8 +10,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketExce
 
 from tests.load import observations
 from tests.load.connection import CONNECT_TIMEOUT, Way
-from tests.load.mix import SOCKET
 from tests.load.observations import Session
+from tests.load.systems import Target
 
 ECHO_TIMEOUT = 10.0
 PAUSE = 1.0
@@ -21,8 +21,11 @@ PAUSE = 1.0
 class Sockets:
     """``clients`` WebSockets, reopened until they are told to stop."""
 
-    def __init__(self, way: Way, *, clients: int, echo_every: float, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, way: Way, target: Target | None, *, clients: int, echo_every: float, clock: Callable[[], float]
+    ) -> None:
         self._way = way
+        self._target = target
         self._clients = clients
         self._echo_every = echo_every
         self._clock = clock
@@ -33,27 +36,29 @@ class Sockets:
 
     @property
     def all_open(self) -> bool:
-        return self._open == self._clients
+        return self._open == (self._clients if self._target else 0)
 
     def start(self) -> None:
-        self._tasks = [asyncio.create_task(self._hold(number)) for number in range(self._clients)]
+        if self._target:
+            held = [self._hold(self._target, number) for number in range(self._clients)]
+            self._tasks = [asyncio.create_task(hold) for hold in held]
 
     async def stop(self) -> None:
         self._stopping.set()
         await asyncio.gather(*self._tasks)
 
-    async def _hold(self, client: int) -> None:
+    async def _hold(self, target: Target, client: int) -> None:
         while not self._stopping.is_set():
-            session = await self._session(client)
+            session = await self._session(target, client)
             self.sessions.append(session)
             if session.error:
                 await self._wait(PAUSE)
 
-    async def _session(self, client: int) -> Session:
+    async def _session(self, target: Target, client: int) -> Session:
         asked = self._clock()
         try:
             socket = await connect(
-                f"wss://{SOCKET.host}{SOCKET.path}",
+                f"wss://{target.host}{target.path}",
                 ssl=self._way.tls,
                 host=self._way.address,
                 port=self._way.port,

@@ -134,7 +134,7 @@ def test_sending_goes_on_while_nothing_is_answered(tmp_path: Path) -> None:
 
     sent, _ = load(tmp_path, freeze)
     due = sorted(request.scheduled for request in sent.requests)
-    assert due == [slot.at for slot in itertools.islice(schedule(RATES), len(due))]
+    assert due == [slot.at for slot in itertools.islice(schedule(Mix(rates=RATES)), len(due))]
     assert max(request.ended - request.sent for request in sent.requests) >= 1
     assert max(request.sent - request.scheduled for request in sent.requests) < 1
 

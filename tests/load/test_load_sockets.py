@@ -14,6 +14,7 @@ from tests.load import observations, sockets
 from tests.load.connection import Way
 from tests.load.observations import Session
 from tests.load.sockets import Sockets
+from tests.load.systems import PETCARE
 from tests.load.tls_server import certificate
 
 
@@ -46,7 +47,7 @@ def hold(directory: Path, handler: Handler, *, restart: bool = False) -> list[Se
         server = await serve(handler, "127.0.0.1", 0, ssl=tls)
         port = server.sockets[0].getsockname()[1]
         way = Way("127.0.0.1", port, ssl.create_default_context(cadata=ca), 0.0)
-        clients = Sockets(way, clients=2, echo_every=0.02, clock=asyncio.get_running_loop().time)
+        clients = Sockets(way, PETCARE.socket, clients=2, echo_every=0.02, clock=asyncio.get_running_loop().time)
         clients.start()
         await all_open(clients)
         await asyncio.sleep(0.2)

@@ -10,8 +10,9 @@ import pytest
 
 from tests.load import writes
 from tests.load.http1 import Answer
-from tests.load.mix import Target
+from tests.load.systems import Target
 
+WRITE = Target("backend", "app.petcare.com", "/api/pets")
 ACKNOWLEDGED = {"x-1": 11, "x-2": 12}
 
 
@@ -67,23 +68,23 @@ class Application:
 
 def test_only_this_runs_writes_are_read_back() -> None:
     application = Application([("x-1", 11), ("other", 12), ("x-2", 13)])
-    assert asyncio.run(writes.read_back(application.ask, "x-", 10)) == [("x-1", 11), ("x-2", 13)]
+    assert asyncio.run(writes.read_back(application.ask, WRITE, "x-", 10)) == [("x-1", 11), ("x-2", 13)]
 
 
 def test_pages_are_read_to_the_end() -> None:
     rows = [(f"x-{number}", number) for number in range(1, 2 * writes.PAGE + 1)]
     application = Application(rows)
-    assert asyncio.run(writes.read_back(application.ask, "x-", 0)) == rows
+    assert asyncio.run(writes.read_back(application.ask, WRITE, "x-", 0)) == rows
     assert application.asked == 4
 
 
 def test_a_list_and_a_count_that_differ_prove_nothing() -> None:
     application = Application([("x-1", 11)], counts=2)
     with pytest.raises(writes.Unreadable, match="lists 1 writes of this run and counts 2"):
-        asyncio.run(writes.read_back(application.ask, "x-", 0))
+        asyncio.run(writes.read_back(application.ask, WRITE, "x-", 0))
 
 
 def test_an_application_that_does_not_answer_is_not_taken_for_an_empty_database() -> None:
     application = Application([], status=503)
     with pytest.raises(writes.Unreadable, match="answers 503"):
-        asyncio.run(writes.read_back(application.ask, "x-", 0))
+        asyncio.run(writes.read_back(application.ask, WRITE, "x-", 0))

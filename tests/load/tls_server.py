@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.load.mix import TARGETS
+from tests.load.systems import PETCARE
 
-HOSTS = sorted({target.host for target in TARGETS})
+HOSTS = sorted({target.host for target in PETCARE.targets})
 
 
 def certificate(directory: Path) -> tuple[str, ssl.SSLContext]:

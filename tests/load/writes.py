@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from tests.load.http1 import Answer
-from tests.load.mix import WRITE, Target
 from tests.load.observations import Writes
+from tests.load.systems import Target
 
 PAGE = 1000
 OK = 200
@@ -39,26 +39,27 @@ def compare(acknowledged: Mapping[str, int], unanswered: Collection[str], stored
     )
 
 
-async def read_back(ask: Ask, prefix: str, after: int) -> list[Row]:
+async def read_back(ask: Ask, write: Target, prefix: str, after: int) -> list[Row]:
     """Return what is stored of this run; ``after`` is an id below all of its own.
 
     Read in two ways, listed and counted, because a list with a hole would otherwise look like a lost write.
     """
     rows: list[Row] = []
     while True:
-        page = await _json(ask, f"{WRITE.path}?after={after}&limit={PAGE}")
+        page = await _json(ask, write, f"?after={after}&limit={PAGE}")
         rows += [(pet["request_id"], pet["id"]) for pet in page if pet["request_id"].startswith(prefix)]
         if len(page) < PAGE:
             break
         after = page[-1]["id"]
-    counted = (await _json(ask, f"{WRITE.path}/count?request_prefix={prefix}"))["count"]
+    counted = (await _json(ask, write, f"/count?request_prefix={prefix}"))["count"]
     if counted != len(rows):
         raise Unreadable(f"the database lists {len(rows)} writes of this run and counts {counted}")
     return rows
 
 
-async def _json(ask: Ask, path: str) -> Any:
-    answer = await ask(Target(WRITE.service, WRITE.host, path))
+async def _json(ask: Ask, write: Target, below: str) -> Any:
+    path = f"{write.path}{below}"
+    answer = await ask(Target(write.service, write.host, path))
     if answer.status != OK:
         raise Unreadable(f"{path} answers {answer.status}")
     return json.loads(answer.body)

@@ -1,4 +1,4 @@
-"""Runs the tests that need real hosts: modules in groups, each on a bare host of its own, then the whole system.
+"""Runs the tests that need real hosts: modules in groups and whole systems, each on a bare host of its own.
 
 Usage: bed_test.py [GROUP ...]; without groups, all of them. Two groups run at a time; each writes a log below
 .cache/tests, whose end is shown when the group has ended. Those that put load on a host run alone, at the end.
@@ -19,7 +19,6 @@ BIN = Path(sys.executable).parent
 LOGS = ROOT / ".cache/tests"
 BED = Path(os.environ.get("COMPOSEOPS_TESTBED_DIR", ".testbed"))
 INTEGRATION = "tests/integration"
-SYSTEM = "system"
 
 # Longest first, so that no core waits for the last group.
 GROUPS = {
@@ -38,6 +37,8 @@ ELSEWHERE = {
     "awx": "tests/awx",
     "supervisor": "tests/monitor",
 }
+# Whole systems, each a scenario of molecule and a group of the same name.
+SYSTEMS = sorted(path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml"))
 # Beside anything else, clients of a busy machine would be all that they measure.
 ALONE = {"faults": "tests/faults"}
 
@@ -68,27 +69,33 @@ def bed(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "testbed", *arguments]
 
 
-def run_group(group: str) -> tuple[str, bool, float]:
-    """Run one group on a host of its own and return its name, whether it passed, and its seconds."""
-    host, started = f"test-{group}", time.monotonic()
-    commands = [
+def commands_of(group: str, host: str) -> list[list[str]]:
+    """Return what runs a group; a scenario boots and removes its host by itself."""
+    if group in SYSTEMS:
+        return [[str(BIN / "molecule"), "test", "--scenario-name", group]]
+    return [
         bed("host", "add", host),
         [str(BIN / "pytest"), "-q", "-m", "bed", "--durations=5", *files_of(group)],
         bed("host", "remove", host),
     ]
-    inventory = str(BED / f"inventory-{host}")
+
+
+def run_group(group: str) -> tuple[str, bool, float]:
+    """Run one group on a host of its own and return its name, whether it passed, and its seconds."""
+    host, started = f"test-{group}", time.monotonic()
+    own = {} if group in SYSTEMS else {"COMPOSEOPS_BED_INVENTORY": str(BED / f"inventory-{host}")}
     with (LOGS / f"{group}.log").open("w") as log:
         statuses = [
             subprocess.run(
                 command,
                 cwd=ROOT,
-                env=environment(COMPOSEOPS_BED_INVENTORY=inventory),
+                env=environment(**own),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 check=False,
             ).returncode
-            for command in commands
+            for command in commands_of(group, host)
         ]
     return group, not any(statuses), time.monotonic() - started
 
@@ -100,7 +107,7 @@ def show(group: str, passed: bool, seconds: float) -> None:
 
 
 def main() -> int:
-    names = [*GROUPS, *ELSEWHERE, SYSTEM, *ALONE]
+    names = [*GROUPS, *SYSTEMS, *ELSEWHERE, *ALONE]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("groups", nargs="*", metavar="GROUP", help=", ".join(names))
     groups = parser.parse_args().groups or names
@@ -113,15 +120,11 @@ def main() -> int:
     subprocess.run(bed("up"), cwd=ROOT, env=environment(), check=True)
     failed = []
     with ThreadPoolExecutor(max_workers=2) as pool:
-        running = [pool.submit(run_group, group) for group in groups if group not in (SYSTEM, *ALONE)]
+        running = [pool.submit(run_group, group) for group in groups if group not in ALONE]
         for future in as_completed(running):
             group, passed, seconds = future.result()
             show(group, passed, seconds)
             failed += [] if passed else [group]
-    if SYSTEM in groups:
-        scenario = [str(BIN / "molecule"), "test", "--scenario-name", "petcare"]
-        if subprocess.run(scenario, cwd=ROOT, env=environment(), check=False).returncode:
-            failed.append(SYSTEM)
     for group in groups:
         if group in ALONE:
             _, passed, seconds = run_group(group)

@@ -38,11 +38,12 @@ class Bed:
         self.directory = directory
         self.progress = progress
 
-    def up(self, host_names: Sequence[str], *, engine_choice: str, source: str) -> None:
+    def up(self, host_names: Mapping[str, str], *, engine_choice: str, source: str) -> None:
+        """`host_names` are the hosts to have, each with the system that it is for."""
         state = self.directory.load_or_create()
-        for name in host_names:
+        for name, system in host_names.items():
             if name not in state.hosts:
-                state.hosts[name] = hosts.record(state, name, hosts.DEFAULT_RELEASE, hosts.DEFAULT_ALIASES)
+                state.hosts[name] = hosts.record(state, name, hosts.DEFAULT_RELEASE, system=system)
         client = engine.ensure(self.directory, state, engine_choice, self.progress)
         bases.prepare(bases.choose_source(client, self.directory, state, source, self.progress), self.progress)
         hosts.ensure_key(self.directory)
@@ -52,16 +53,17 @@ class Bed:
         self.progress.say(f"inventories in {self.directory.path}: {', '.join(written)}")
         self.progress.say("the bed is up" + ("" if changed else ": there was nothing to do"))
 
-    def add_host(self, name: str, release: str, aliases: Sequence[str]) -> None:
+    def add_host(self, name: str, release: str, aliases: Sequence[str], system: str) -> None:
         state, client = self.opened()
         known = state.hosts.get(name)
-        if known is not None and (known.release, known.aliases) != (release, list(aliases)):
+        wanted = hosts.record(state, name, release, aliases, system)
+        if known is not None and replace(known, number=wanted.number) != wanted:
             raise BedError(
-                f"{name} exists with Debian {known.release} and the names {', '.join(known.aliases)}.",
+                f"{name} exists with Debian {known.release} for {known.system}, named {', '.join(known.aliases)}.",
                 f"`bed host remove {name}` first, or choose another name.",
             )
         if known is None:
-            state.hosts[name] = hosts.record(state, name, release, aliases)
+            state.hosts[name] = wanted
             self.directory.save(state)
         steps.run(self._steps(client, state, [name], whole=False), self.progress)
         inventory.write(self.directory, state)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from docker.errors import DockerException
 from requests.exceptions import RequestException
 
-from testbed import acme, hosts, inventory, status, teardown
+from testbed import acme, hosts, inventory, status, systems, teardown
 from testbed.bases import RELEASES
 from testbed.bed import Bed
 from testbed.errors import BedError
@@ -38,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
 
     up = commands.add_parser("up", help="bring the bed up, or whatever is missing of it; safe to repeat")
     up.add_argument("--host", action="append", default=[], metavar="NAME", help="a host to have, besides petcare1")
+    _system_option(up)
     up.add_argument(
         "--engine", choices=("auto", "machine", "private"), default="auto", help="which engine a new bed uses"
     )
@@ -56,11 +57,12 @@ def parser() -> argparse.ArgumentParser:
     add = actions.add_parser("add", help="boot another bare host")
     add.add_argument("name")
     add.add_argument("--release", choices=RELEASES, default=hosts.DEFAULT_RELEASE)
+    _system_option(add)
     add.add_argument(
         "--alias",
         action="append",
         metavar="DNSNAME",
-        help=f"a public name of the host, for itself and its ACME server (default: {', '.join(hosts.DEFAULT_ALIASES)})",
+        help="a public name of the host, for itself and its ACME server (default: those of the system's sites)",
     )
     for action, text in (
         ("remove", "remove a host and its data"),
@@ -69,6 +71,15 @@ def parser() -> argparse.ArgumentParser:
     ):
         actions.add_parser(action, help=text).add_argument("name")
     return root
+
+
+def _system_option(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--system",
+        default=systems.DEFAULT,
+        metavar="NAME",
+        help="the system whose host it plays: a directory of inventories/ (default: %(default)s)",
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -122,7 +133,8 @@ def _status(directory: StateDirectory) -> int:
 def _change(options: argparse.Namespace, directory: StateDirectory, progress: Progress) -> int:
     bed = Bed(directory, progress)
     if options.command == "up":
-        bed.up([hosts.DEFAULT_HOST, *options.host], engine_choice=options.engine, source=options.source)
+        wanted = {hosts.DEFAULT_HOST: systems.DEFAULT, **dict.fromkeys(options.host, options.system)}
+        bed.up(wanted, engine_choice=options.engine, source=options.source)
     elif options.command == "down":
         teardown.down(directory, progress)
     elif options.command == "inventory":
@@ -130,7 +142,7 @@ def _change(options: argparse.Namespace, directory: StateDirectory, progress: Pr
         for folder in inventory.write(directory, state):
             print(f"{directory.path}/{folder}")
     elif options.action == "add":
-        bed.add_host(options.name, options.release, options.alias or hosts.DEFAULT_ALIASES)
+        bed.add_host(options.name, options.release, options.alias or (), options.system)
     else:
         _change_host(options, bed, directory, progress)
     return 0

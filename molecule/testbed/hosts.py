@@ -13,7 +13,7 @@ from typing import Any
 import docker
 from docker.errors import NotFound
 
-from testbed import acme, capabilities, containers, images, names, network, traces
+from testbed import acme, capabilities, containers, images, names, network, systems, traces
 from testbed.bases import RELEASES
 from testbed.containers import Container
 from testbed.errors import BedError
@@ -24,7 +24,6 @@ from testbed.steps import UNCHANGED
 from testbed.waiting import wait_for
 
 DEFAULT_HOST = "petcare1"
-DEFAULT_ALIASES = ("app.petcare.com", "customer.petcare.com", "mobile-api.petcare.com")
 DEFAULT_RELEASE = RELEASES[0]
 USER = "ops"
 BOOT_SECONDS = 90
@@ -35,17 +34,21 @@ _DNS_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+")
 _RESERVED = {"registry", "s3", "acme"}
 
 
-def record(state: State, name: str, release: str, aliases: Sequence[str]) -> HostRecord:
-    """A checked record for a new host."""
+def record(
+    state: State, name: str, release: str, aliases: Sequence[str] = (), system: str = systems.DEFAULT
+) -> HostRecord:
+    """A checked record for a new host; without `aliases` it has the public names of its system."""
     if not _NAME.fullmatch(name) or name in _RESERVED or name.startswith("acme-"):
         raise BedError(
             f"{name!r} cannot be a host's name.", "Use lower-case letters, digits and hyphens; not registry, s3, acme."
         )
+    systems.host_name(system)
+    aliases = aliases or systems.public_names(system)
     for alias in aliases:
         if not _DNS_NAME.fullmatch(alias):
             raise BedError(f"{alias!r} is not a DNS name.", "Use a name such as app.petcare.com.")
     number = network.host_number(host.number for host in state.hosts.values())
-    return HostRecord(release=release, aliases=list(aliases), number=number)
+    return HostRecord(release=release, aliases=list(aliases), number=number, system=system)
 
 
 def address(state: State, name: str) -> str:

@@ -8,18 +8,15 @@ from typing import Any
 
 import yaml
 
-from testbed import acme, hosts, registry, store
+from testbed import acme, hosts, registry, store, systems
 from testbed.state import REPOSITORY, State, StateDirectory
 
 HEADER = "# Written by the test bed (`bed inventory`); changes are lost.\n---\n"
 
-# The name of the host in the system's inventory: every host of the bed can play it.
-SYSTEM_HOST = "petcare1"
-
 BASELINE_DEFAULTS = REPOSITORY / "roles" / "baseline" / "defaults" / "main.yml"
 
-# Accounts at other companies (inventories/petcare/group_vars/all/external.yml). Nothing calls them here, so that any
-# value of the right shape does; {} becomes a random one.
+# Accounts at other companies (inventories/*/group_vars/all/external.yml), by variable; its name begins with its system's.
+# Nothing calls them here, so that any value of the right shape does; {} becomes a random one.
 EXTERNAL = {
     "petcare_wechat_app_id": "wx{}",
     "petcare_wechat_app_secret": "{}",
@@ -45,7 +42,7 @@ def hosts_document(directory: StateDirectory, state: State, host: str) -> dict[s
         "-o StrictHostKeyChecking=yes -o IdentitiesOnly=yes",
         "ansible_python_interpreter": "/usr/bin/python3",
     }
-    return {"all": {"children": {"composeops": {"hosts": {SYSTEM_HOST: connection}}}}}
+    return {"all": {"children": {"composeops": {"hosts": {systems.host_name(state.hosts[host].system): connection}}}}}
 
 
 def variables(directory: StateDirectory, state: State, host: str, external: dict[str, str]) -> dict[str, Any]:
@@ -100,7 +97,8 @@ def write(directory: StateDirectory, state: State) -> list[str]:
             continue
         place = folder(host)
         directory.write(f"{place}/hosts.yml", _yaml(hosts_document(directory, state, host)))
-        directory.write(f"{place}/group_vars/all.yml", _yaml(variables(directory, state, host, external)))
+        own = {name: value for name, value in external.items() if name.startswith(f"{state.hosts[host].system}_")}
+        directory.write(f"{place}/group_vars/all.yml", _yaml(variables(directory, state, host, own)))
         written.append(place)
     if hosts.DEFAULT_HOST in state.hosts:
         root = directory / acme.root_file(hosts.DEFAULT_HOST)

@@ -52,11 +52,12 @@ class NetworkRecord:
 
 @dataclass
 class HostRecord:
-    """A test host; `number` is its place in the subnet."""
+    """A test host; `number` is its place in the subnet, `system` the inventory whose host it plays."""
 
     release: str
     aliases: list[str]
     number: int
+    system: str = "petcare"
 
 
 @dataclass

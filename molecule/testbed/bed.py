@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import docker
 
@@ -44,6 +45,11 @@ class Bed:
         for name, system in host_names.items():
             if name not in state.hosts:
                 state.hosts[name] = hosts.record(state, name, hosts.DEFAULT_RELEASE, system=system)
+            elif state.hosts[name].system != system:
+                raise BedError(
+                    f"{name} exists for the system {state.hosts[name].system}, not for {system}.",
+                    f"`bed host remove {name}` first, or choose another name.",
+                )
         client = engine.ensure(self.directory, state, engine_choice, self.progress)
         bases.prepare(bases.choose_source(client, self.directory, state, source, self.progress), self.progress)
         hosts.ensure_key(self.directory)

@@ -15,7 +15,7 @@ HEADER = "# Written by the test bed (`bed inventory`); changes are lost.\n---\n"
 
 BASELINE_DEFAULTS = REPOSITORY / "roles" / "baseline" / "defaults" / "main.yml"
 
-# Accounts at other companies (inventories/*/group_vars/all/external.yml), by variable; its name begins with its system's.
+# Accounts at other companies (inventories/*/group_vars/all/external.yml); the name of each begins with its system's.
 # Nothing calls them here, so that any value of the right shape does; {} becomes a random one.
 EXTERNAL = {
     "petcare_wechat_app_id": "wx{}",

@@ -53,7 +53,7 @@ options:
             description: Stack of the service.
             type: str
           service:
-            description: A routed service of the stack. All its replicas are used in turn.
+            description: A routed service of the stack. All its replicas are used, as O(sites[].routes[].balance) says.
             type: str
           port:
             description: Port on which the service listens in its container.
@@ -68,6 +68,14 @@ options:
             description: Whether connections may be upgraded to WebSockets.
             type: bool
             default: false
+          balance:
+            description:
+              - How requests are spread over the servers, which are the replicas of the service or the addresses given.
+              - V(round_robin) takes them in turn, V(least_conn) the one with the fewest requests under way.
+              - Routes to the same port of a service share one upstream and have to agree.
+            type: str
+            choices: [round_robin, least_conn]
+            default: round_robin
           connect_timeout:
             description: Seconds to wait for a connection to the service.
             type: int
@@ -141,7 +149,7 @@ EXAMPLES = r"""
     sites:
       - name: legacy.example.com
         routes:
-          - {path: /, upstream: ["10.0.0.5:8080", "10.0.0.6:8080"], read_timeout: 120}
+          - {path: /, upstream: ["10.0.0.5:8080", "10.0.0.6:8080"], balance: least_conn, read_timeout: 120}
         snippet: |
           location = /robots.txt {
               return 200 "User-agent: *\nDisallow: /\n";
@@ -205,8 +213,10 @@ from ansible_collections.composeops.stack.plugins.module_utils.edge import choic
 from ansible_collections.composeops.stack.plugins.module_utils.edge.capabilities import Capabilities
 from ansible_collections.composeops.stack.plugins.module_utils.edge.live import LOCK, LOCK_WAIT, ROOT, LiveTree
 from ansible_collections.composeops.stack.plugins.module_utils.edge.model import (
+    BALANCES,
     CONNECT_TIMEOUT,
     MAX_BODY_SIZE,
+    ROUND_ROBIN,
     AddressTarget,
     ServiceTarget,
     Site,
@@ -233,6 +243,7 @@ ROUTE_OPTIONS: dict[str, Any] = {
     "port": {"type": "int"},
     "upstream": {"type": "list", "elements": "str"},
     "websocket": {"type": "bool", "default": False},
+    "balance": {"type": "str", "choices": list(BALANCES), "default": ROUND_ROBIN},
     "connect_timeout": {"type": "int", "default": CONNECT_TIMEOUT},
     "send_timeout": {"type": "int"},
     "read_timeout": {"type": "int"},

@@ -17,6 +17,9 @@ TRANSFER_TIMEOUT = 60
 WEBSOCKET_TIMEOUT = 3600
 """Seconds a WebSocket may be silent; nginx would cut it after 60."""
 MAX_BODY_SIZE = "10m"
+ROUND_ROBIN, LEAST_CONNECTIONS = "round_robin", "least_conn"
+BALANCES = (ROUND_ROBIN, LEAST_CONNECTIONS)
+"""How the requests of a route are spread over its servers."""
 
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _HOST_NAME = re.compile(rf"^(?=.{{1,253}}$){_LABEL}(\.{_LABEL})+$")
@@ -66,6 +69,7 @@ class Route:
     path: str
     target: ServiceTarget | AddressTarget
     websocket: bool = False
+    balance: str = ROUND_ROBIN
     connect_timeout: int = CONNECT_TIMEOUT
     send_timeout: int = TRANSFER_TIMEOUT
     read_timeout: int = TRANSFER_TIMEOUT
@@ -100,7 +104,25 @@ def parse_sites(declared: Iterable[Mapping[str, Any]]) -> tuple[Site, ...]:
                     "Give every name to one site.",
                 )
             owners[name] = site.name
+    balances(sites)
     return sites
+
+
+def balances(sites: Iterable[Site]) -> dict[ServiceTarget, str]:
+    """Return how each service is balanced; its routes share its upstream, so they have to agree."""
+    found: dict[ServiceTarget, tuple[str, str]] = {}
+    for site in sites:
+        for route in site.routes:
+            if not isinstance(route.target, ServiceTarget):
+                continue
+            where = f"site {site.name}, route {route.path}"
+            balance, first = found.setdefault(route.target, (route.balance, where))
+            if balance != route.balance:
+                raise InvalidInput(
+                    f"edge_sites: {where} balances {route.target} by {route.balance}, and {first} by {balance}.",
+                    "Give the same balance to every route of one port of a service.",
+                )
+    return {target: balance for target, (balance, _) in found.items()}
 
 
 def service_targets(sites: Iterable[Site]) -> tuple[ServiceTarget, ...]:
@@ -155,10 +177,18 @@ def _route(entry: Mapping[str, Any], number: int, site: str) -> Route:
         path=path,
         target=_target(entry, f"{site}-route-{number}", where),
         websocket=websocket,
+        balance=_balance(entry, where),
         connect_timeout=_seconds(entry, "connect_timeout", CONNECT_TIMEOUT, where),
         send_timeout=_seconds(entry, "send_timeout", transfer, where),
         read_timeout=_seconds(entry, "read_timeout", transfer, where),
     )
+
+
+def _balance(entry: Mapping[str, Any], where: str) -> str:
+    value = str(entry.get("balance") or ROUND_ROBIN)
+    if value not in BALANCES:
+        raise InvalidInput(f"{where}: balance {value!r} is unknown.", f"Write {' or '.join(BALANCES)}.")
+    return value
 
 
 def _target(entry: Mapping[str, Any], upstream: str, where: str) -> ServiceTarget | AddressTarget:

@@ -15,10 +15,13 @@ from ansible_collections.composeops.stack.plugins.module_utils.edge import choic
 from ansible_collections.composeops.stack.plugins.module_utils.edge.block import block
 from ansible_collections.composeops.stack.plugins.module_utils.edge.capabilities import Capabilities
 from ansible_collections.composeops.stack.plugins.module_utils.edge.model import (
+    LEAST_CONNECTIONS,
+    ROUND_ROBIN,
     AddressTarget,
     Route,
     ServiceTarget,
     Site,
+    balances,
     service_targets,
 )
 
@@ -43,9 +46,10 @@ def render(
         "snippets/proxy.conf": _file("Included by every proxied location.", PROXY),
     }
     targets = service_targets(sites)
+    balance = balances(sites)
     for stack in sorted({target.stack for target in targets}):
         blocks = [
-            upstream(target.upstream_in(colour), addresses)
+            upstream(target.upstream_in(colour), addresses, balance[target])
             for target in targets
             if target.stack == stack
             for colour, addresses in (endpoints[target] or {"": ()}).items()
@@ -160,7 +164,7 @@ def _coloured(stack: str, endpoints: Endpoints) -> list[str]:
     return sorted(target.upstream_in(colour) for target, colour in own if colour)
 
 
-def upstream(name: str, addresses: Sequence[str]) -> list[str]:
+def upstream(name: str, addresses: Sequence[str], balance: str = ROUND_ROBIN) -> list[str]:
     """Return one group of servers with connections kept open to them.
 
     They stay open for less than the 5 s after which Node.js and Uvicorn close idle ones: were the service first, a
@@ -169,6 +173,7 @@ def upstream(name: str, addresses: Sequence[str]) -> list[str]:
     return block(
         f"upstream {name}",
         [
+            *(LEAST_BUSY.format(name=name).splitlines() if balance == LEAST_CONNECTIONS else []),
             *(f"server {address};" for address in addresses),
             *([] if addresses else ["# known after the first deployment"]),
             "keepalive 32;",
@@ -180,7 +185,7 @@ def upstream(name: str, addresses: Sequence[str]) -> list[str]:
 def site_servers(site: Site, endpoints: Endpoints, capabilities: Capabilities, webroot: str) -> list[str]:
     """Return the upstreams that only this site has, its HTTP server and its HTTPS server."""
     own = [
-        upstream(route.target.upstream, route.target.addresses)
+        upstream(route.target.upstream, route.target.addresses, route.balance)
         for route in site.routes
         if isinstance(route.target, AddressTarget)
     ]
@@ -303,6 +308,12 @@ COMPRESSED_TYPES = (
     "text/plain",
     "text/xml",
 )
+
+LEAST_BUSY = """\
+# Shared memory: all worker processes count the same connections, and know alike which server failed.
+zone {name} 64k;
+least_conn;
+"""
 
 PROXY = (
     "proxy_http_version 1.1;",

@@ -115,3 +115,17 @@ def test_what_cannot_be_served_is_refused_by_name(entry: dict[str, Any], complai
 def test_a_name_belongs_to_one_site(second: dict[str, Any]) -> None:
     with pytest.raises(InvalidInput, match=r"app\.petcare\.com is a name of site app\.petcare\.com and again"):
         parse_sites([site(), second])
+
+
+@pytest.mark.parametrize("given", ["ip_hash", "least-conn", "random"])
+def test_an_unknown_balance_is_refused_with_the_known_ones(given: str) -> None:
+    with pytest.raises(InvalidInput, match=f"balance '{given}' is unknown") as error:
+        parse_sites([route(balance=given)])
+    assert error.value.remedy == "Write round_robin or least_conn."
+
+
+def test_routes_of_one_service_are_balanced_alike() -> None:
+    least = {**BACKEND, "path": "/api/", "balance": "least_conn"}
+    assert parse_sites([site(routes=[least, {**least, "path": "/ws"}])])
+    with pytest.raises(InvalidInput, match=r"site app\.petcare\.com, route /api/ balances petcare/backend:3000"):
+        parse_sites([site(routes=[BACKEND, least])])

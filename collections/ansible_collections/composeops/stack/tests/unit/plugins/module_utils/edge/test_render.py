@@ -93,6 +93,26 @@ def test_pet_02_replicas_of_a_service_share_its_upstream() -> None:
     assert "keepalive 32;" in upstream
 
 
+def test_pet_02_replicas_take_requests_in_turn_unless_told_otherwise() -> None:
+    assert "least_conn" not in "".join(tree().values())
+
+
+def test_zvw_03_least_connections_are_counted_by_all_workers_together() -> None:
+    routes = [{"path": "/api/", "stack": "petcare", "service": "backend", "port": 3000, "balance": "least_conn"}]
+    upstream = blocks(
+        tree([{"name": "b.test", "routes": routes}])["upstreams/petcare.conf"], "upstream " + BACKEND.upstream
+    )[0]
+    lines = [line.strip() for line in upstream.splitlines() if not line.strip().startswith("#")]
+    # nginx takes keepalive for the balancer that is in force when it comes.
+    assert lines[:2] == ["zone petcare-backend-3000 64k;", "least_conn;"]
+    assert "keepalive 32;" in lines
+
+
+def test_zvw_03_addresses_are_balanced_too() -> None:
+    text = tree([{"name": "b.test", "routes": [{"path": "/", "upstream": ["10.0.0.5:8080"], "balance": "least_conn"}]}])
+    assert "least_conn;" in blocks(text["sites/b.test.conf"], "upstream b.test-route-1")[0]
+
+
 def test_pet_02_every_location_sends_the_forwarding_headers() -> None:
     text = tree()
     for header in ("Host $host", "X-Real-IP $remote_addr", "X-Forwarded-For $remote_addr", "X-Forwarded-Proto $scheme"):

@@ -12,6 +12,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.release import ac
 from ansible_collections.composeops.stack.plugins.module_utils.release.canary import Pair, Verdict
 from ansible_collections.composeops.stack.plugins.module_utils.release.clock import Clock
 from ansible_collections.composeops.stack.plugins.module_utils.release.model import CanaryPolicy
+from ansible_collections.composeops.stack.plugins.module_utils.release.switch import NginxSwitch, Switch
 from ansible_collections.composeops.stack.plugins.module_utils.release.traffic import Figures, Sample, Traffic
 
 SAMPLE_SECONDS = 1.0
@@ -44,7 +45,11 @@ class CanaryFailed(ComposeOpsError):
 
 
 class Canary:
-    """The canary of one stack. ``directory`` is where the edge looks for weights, ``logs`` where it writes."""
+    """The canary of one stack.
+
+    ``switch`` is what gives it a share; without one it is nginx's, which looks for weights in ``directory`` and writes
+    to ``logs``.
+    """
 
     def __init__(
         self,
@@ -53,26 +58,26 @@ class Canary:
         clock: Clock,
         directory: str = active.DIRECTORY,
         logs: str = traffic.DIRECTORY,
+        switch: Switch | None = None,
     ) -> None:
         self._stack = stack
         self._policy = policy
         self._clock = clock
-        self._directory = directory
-        self._log = traffic.path(stack, logs)
+        self._switch = switch or NginxSwitch(stack, directory, logs)
 
     def run(self, *, colour: str, before: str) -> tuple[StepFigures, ...]:
         """Take all steps and return their figures; the weights of the last one stay until the switch.
 
         Whatever it raises, the weights are gone by then. ``CanaryFailed`` says that the release was not good enough.
         """
-        log = Traffic(self._log)
+        log = self._switch.traffic()
         try:
             run = _Run(self._stack, self._policy, self._clock, log, colour, before)
             for percent in self._policy.steps:
-                active.weigh(self._stack, colour, percent, self._directory, self._policy.sticky)
+                self._switch.weigh(colour, percent, self._policy.sticky)
                 run.hold(percent)
         except BaseException:
-            active.clear_weights(self._stack, self._directory)
+            self._switch.clear_weights()
             raise
         finally:
             log.close()

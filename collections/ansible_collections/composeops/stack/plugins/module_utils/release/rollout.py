@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ansible_collections.composeops.stack.plugins.module_utils.errors import CommandError, ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.io import sockets
-from ansible_collections.composeops.stack.plugins.module_utils.release import active, colours, disk, probe
+from ansible_collections.composeops.stack.plugins.module_utils.release import active, colours, disk, probe, switch
 from ansible_collections.composeops.stack.plugins.module_utils.release.canary_run import Canary, StepFigures
 from ansible_collections.composeops.stack.plugins.module_utils.release.coloured import Volume
 from ansible_collections.composeops.stack.plugins.module_utils.release.containers import Container
@@ -36,34 +36,34 @@ class Watched:
 
 
 class Rollout:
-    """The colours of one stack. ``directory`` is where the edge looks which one serves."""
+    """The colours of one stack. ``directory`` is where nginx looks which one serves."""
 
     def __init__(self, request: StackRequest, tools: Tools, root: str, directory: str = active.DIRECTORY) -> None:
         self._request = request
         self._tools = tools
-        self._directory = directory
+        self._switch = switch.of_host(request.name, tools.clock, directory=directory)
         self.parts = {colour: Part(request.name, colour, root, tools) for colour in colours.COLOURS}
 
     def serving(self) -> str:
         """Return the colour that new requests go to."""
-        return active.serving(self._request.name, self._directory)
+        return self._switch.serving()
 
     def switch(self, colour: str) -> None:
         """Send new requests to ``colour``; raise where they go as before."""
         with disk.writing(self._request.name):
-            active.switch(self._request.name, colour, self._directory)
+            self._switch.switch(colour)
 
     def weights(self) -> dict[str, int]:
         """Return the percentage of the requests that a canary gets, by its colour."""
-        return active.weights(self._request.name, self._directory)
+        return self._switch.weights()
 
     def clear_weights(self) -> None:
         """Send all new requests where the switch says."""
-        active.clear_weights(self._request.name, self._directory)
+        self._switch.clear_weights()
 
     def canary(self, colour: str, before: str) -> tuple[StepFigures, ...]:
         """Give ``colour`` a rising share of the requests; raise, without a share left, where it does not do well."""
-        canary = Canary(self._request.name, self._request.rollout.canary, self._tools.clock, self._directory)
+        canary = Canary(self._request.name, self._request.rollout.canary, self._tools.clock, switch=self._switch)
         return canary.run(colour=colour, before=before)
 
     def files(self, colour: str, paths: Sequence[str]) -> ProjectFiles | None:

@@ -1,14 +1,15 @@
 # Copyright: ComposeOps contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""What nginx writes down of each request while a canary runs, read as it grows, and summed up for each colour."""
+"""What the edge writes down of each request while a canary runs, read as it grows, and summed up for each colour."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import math
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import IO
 
@@ -17,6 +18,8 @@ from ansible_collections.composeops.stack.plugins.module_utils.release.colours i
 
 DIRECTORY = "/var/log/nginx"
 """Debian's rule for the logs of nginx rotates all that end with .log in it."""
+TRAEFIK_LOG = "/var/log/traefik/access.log"
+"""Traefik has one log, for everything, as JSON."""
 SWITCHING_PROTOCOLS = 101
 SERVER_ERROR = 500
 
@@ -96,6 +99,24 @@ def parse(lines: Iterable[str]) -> Figures:
     return {colour: Sample(requests[colour], failed[colour], times[colour]) for colour in COLOURS}
 
 
+def traefik_parser(stack: str) -> Callable[[Iterable[str]], Figures]:
+    """Return what sums up lines of Traefik's log: those of a stack, whose services are called as the edge names them."""
+
+    def lines_of_stack(lines: Iterable[str]) -> Iterator[str]:
+        for line in lines:
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                continue
+            service = str(entry.get("ServiceName", "")).partition("@")[0]
+            colour = service.rpartition("-")[2]
+            if service.startswith(f"{stack}-") and colour in COLOURS:
+                seconds = float(entry.get("OriginDuration") or entry.get("Duration") or 0) / 1e9
+                yield f"{colour};{entry.get('DownstreamStatus', '')};{seconds:.6f}"
+
+    return lambda lines: parse(lines_of_stack(lines))
+
+
 def add(first: Figures, second: Figures) -> Figures:
     """Return the sum of both."""
     return {colour: first.get(colour, Sample()) + second.get(colour, Sample()) for colour in COLOURS}
@@ -111,16 +132,18 @@ def _milliseconds(text: str) -> int | None:
 
 
 class Traffic:
-    """The log of one stack from now on."""
+    """The log of one stack from now on; one that is ``shared`` with others is left as it is."""
 
-    def __init__(self, log: str) -> None:
+    def __init__(self, log: str, parse: Callable[[Iterable[str]], Figures] = parse, *, shared: bool = False) -> None:
         self._log = log
+        self._parse = parse
+        self._shared = shared
         try:
             self._current = _Follower(log, at_end=True)
         except OSError as error:
             raise ComposeOpsError(
-                f"A canary cannot be measured: {log} cannot be read ({error.strerror}). nginx makes it when a site"
-                " leads to the stack.",
+                f"A canary cannot be measured: {log} cannot be read ({error.strerror}). The edge makes it when a"
+                " site leads to the stack.",
                 "Route the stack in edge_sites and run the role edge; until then, deploy it without canary.steps.",
             ) from error
         self._rotated: _Follower | None = None
@@ -128,17 +151,18 @@ class Traffic:
     def read(self) -> Figures:
         """Return what was written since the last time."""
         self._notice_rotation()
-        found = parse(self._current.lines())
+        found = self._parse(self._current.lines())
         # Workers of nginx write to the file from before until they are told to open the new one.
-        return add(parse(self._rotated.lines()), found) if self._rotated else found
+        return add(self._parse(self._rotated.lines()), found) if self._rotated else found
 
     def close(self) -> None:
         """Empty the log: all that is in it was read, or will not be."""
         for follower in (self._current, self._rotated):
             if follower:
                 follower.close()
-        with contextlib.suppress(FileNotFoundError):
-            os.truncate(self._log, 0)
+        if not self._shared:
+            with contextlib.suppress(FileNotFoundError):
+                os.truncate(self._log, 0)
 
     def _notice_rotation(self) -> None:
         try:

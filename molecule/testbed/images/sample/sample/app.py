@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from sample import cache, database
+from sample import cache, consul, database
 from sample.broker import BrokerError
 from sample.chaos import Chaos
 from sample.handlers import Handlers, problem
@@ -17,7 +17,7 @@ from sample.handlers import Handlers, problem
 log = logging.getLogger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-UNAVAILABLE = (*database.ERRORS, *cache.ERRORS, BrokerError)
+UNAVAILABLE = (*database.ERRORS, *cache.ERRORS, *consul.ERRORS, BrokerError)
 
 
 class InFlight:

@@ -47,6 +47,13 @@ class MqttConfig:
 
 
 @dataclass(frozen=True)
+class ConsulConfig:
+    url: str
+    key: str
+    """In its key-value store, the key that is watched."""
+
+
+@dataclass(frozen=True)
 class Config:
     role: str
     service: str
@@ -68,6 +75,7 @@ class Config:
     database: DatabaseConfig | None
     redis: RedisConfig | None
     mqtt: MqttConfig | None
+    consul: ConsulConfig | None
 
 
 def from_environment(env: Environment) -> Config:
@@ -75,9 +83,10 @@ def from_environment(env: Environment) -> Config:
     role = text(env, "SAMPLE_ROLE", "generic")
     if role not in ROLES:
         raise ConfigError(f"SAMPLE_ROLE: {role!r} is unknown, write one of {', '.join(ROLES)}")
+    service = text(env, "SAMPLE_SERVICE", ROLES[role])
     return Config(
         role=role,
-        service=text(env, "SAMPLE_SERVICE", ROLES[role]),
+        service=service,
         environment=text(env, "ENVIRONMENT") or text(env, "NODE_ENV", "production"),
         version=text(env, "SAMPLE_VERSION", "0.0.0"),
         git_commit=text(env, "GIT_COMMIT", "unknown"),
@@ -98,6 +107,7 @@ def from_environment(env: Environment) -> Config:
         database=database(env),
         redis=redis(env),
         mqtt=mqtt(env),
+        consul=consul(env, service),
     )
 
 
@@ -168,3 +178,15 @@ def mqtt(env: Environment) -> MqttConfig | None:
         password=secret(env, "MQTT_PASSWORD") or unquote(parts.password or ""),
         topic=text(env, "MQTT_TOPIC", "petcare/messages"),
     )
+
+
+def consul(env: Environment, service: str) -> ConsulConfig | None:
+    """CONSUL_HTTP_ADDR as Consul's own tools take it: with or without the scheme."""
+    address = text(env, "CONSUL_HTTP_ADDR")
+    if not address:
+        return None
+    url = address if "://" in address else f"http://{address}"
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/"):
+        raise ConfigError("CONSUL_HTTP_ADDR: write consul:8500 or http://consul:8500")
+    return ConsulConfig(url=url.rstrip("/"), key=text(env, "CONSUL_CONFIG_KEY", f"config/{service}"))

@@ -15,6 +15,7 @@ from sample.broker import Broker
 from sample.cache import Cache
 from sample.chaos import Chaos
 from sample.config import Config
+from sample.consul import Consul
 from sample.database import Database
 from sample.sockets import Sockets
 
@@ -26,13 +27,21 @@ TOKEN_LIFETIME = 3600
 
 class Handlers:
     def __init__(
-        self, config: Config, chaos: Chaos, database: Database | None, cache: Cache | None, broker: Broker | None
+        self,
+        config: Config,
+        chaos: Chaos,
+        database: Database | None,
+        cache: Cache | None,
+        broker: Broker | None,
+        *,
+        consul: Consul | None,
     ) -> None:
         self._config = config
         self._chaos = chaos
         self._database = database
         self._cache = cache
         self._broker = broker
+        self._consul = consul
         self.sockets = Sockets()
 
     @property
@@ -60,6 +69,8 @@ class Handlers:
             web.put(base + "/cache/{key}", self.put_cache),
             web.post(f"{base}/publish", self.publish),
             web.get(f"{base}/messages", self.messages),
+            web.get(f"{base}/config", self.show_configuration),
+            web.get(base + "/discover/{name}", self.discover),
             web.post(f"{base}/tokens", self.issue_token),
             web.get(f"{base}/tokens/subject", self.token_subject),
             web.get(f"{base}/ws", self.websocket),
@@ -158,6 +169,17 @@ class Handlers:
         broker = self._need_broker()
         return web.json_response({"connected": broker.connected, "received": broker.received})
 
+    async def show_configuration(self, _request: web.Request) -> web.Response:
+        return web.json_response({"value": self._need_consul().configuration})
+
+    async def discover(self, request: web.Request) -> web.Response:
+        name = request.match_info["name"]
+        found, milliseconds = await self._need_consul().discover(name)
+        if not found:
+            raise problem(web.HTTPNotFound, f"no healthy instance of {name}")
+        listed = [vars(instance) for instance in found]
+        return web.json_response({**listed[0], "milliseconds": round(milliseconds, 3), "instances": listed})
+
     async def issue_token(self, request: web.Request) -> web.Response:
         received = await body(request)
         subject = received.get("subject") if isinstance(received, dict) else None
@@ -211,6 +233,11 @@ class Handlers:
         if self._broker is None:
             raise problem(web.HTTPNotImplemented, "no broker is configured: set MQTT_BROKER_URL")
         return self._broker
+
+    def _need_consul(self) -> Consul:
+        if self._consul is None:
+            raise problem(web.HTTPNotImplemented, "no Consul is configured: set CONSUL_HTTP_ADDR")
+        return self._consul
 
     def _need_key(self) -> str:
         if not self._config.jwt_secret:

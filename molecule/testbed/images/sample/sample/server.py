@@ -14,6 +14,7 @@ from sample.broker import Broker
 from sample.cache import Cache
 from sample.chaos import Chaos
 from sample.config import Config
+from sample.consul import Consul
 from sample.database import Database
 from sample.environment import ConfigError
 from sample.faults import Faults
@@ -44,7 +45,7 @@ async def serve(config: Config, faults: Faults, faults_after: float) -> int:
 
 
 async def _run(config: Config, chaos: Chaos, stopping: asyncio.Event, stack: AsyncExitStack) -> None:
-    database = cache = broker = None
+    database = cache = broker = consul = None
     if config.database:
         database = await Database.open(config.database)
         stack.push_async_callback(database.close)
@@ -55,7 +56,11 @@ async def _run(config: Config, chaos: Chaos, stopping: asyncio.Event, stack: Asy
         broker = Broker(config.mqtt)
         stack.push_async_callback(broker.close)
 
-    handlers = Handlers(config, chaos, database, cache, broker)
+    if config.consul:
+        consul = Consul(config.consul, config.service, config.version, config.ports[0])
+        stack.push_async_callback(consul.close)
+
+    handlers = Handlers(config, chaos, database, cache, broker, consul=consul)
     in_flight = InFlight()
     runner = web.AppRunner(
         build(handlers, chaos, in_flight, stopping),
@@ -71,7 +76,13 @@ async def _run(config: Config, chaos: Chaos, stopping: asyncio.Event, stack: Asy
         stack.push_async_callback(_end, preparing)
     log.info("%s %s listens on %s", config.service, config.version, ", ".join(map(str, config.ports)))
 
+    if consul:
+        consul.start()
+
     await stopping.wait()
+    if consul:
+        # First, so that nobody is sent here any more.
+        await consul.leave()
     # Our own listeners instead of aiohttp's sites: stopping a site also ends its connections, and
     # cancels the request bodies that are still arriving.
     for listener in listeners:

@@ -59,6 +59,14 @@ def upstream() -> list[Image]:
             publish=("library/eclipse-mosquitto:2",),
             upstream="eclipse-mosquitto:2",
         ),
+        # Not MongoDB: where Docker Hub does not answer, nothing carries that.
+        Image(
+            name="mongo-stand-in",
+            folder="mongo-stand-in",
+            base="bookworm",
+            publish=("library/mongo:7",),
+            upstream="mongo:7",
+        ),
     ]
 
 

@@ -36,6 +36,9 @@ class Death:
 _COMMITTED = Death(new_runs=True, new_serves=True, committed=True, again=True)
 _STOPPED = Death(new_runs=True, new_serves=True, committed=True, old_stopped=True, again=True)
 
+ELSEWHERE = ("consumers",)
+"""Pet-care has no worker: tests/integration/test_release.py kills a run there."""
+
 DEATHS: Mapping[str, Death] = {
     "recover": Death(),
     "pull": Death(),

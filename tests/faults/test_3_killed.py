@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from ansible_collections.composeops.stack.plugins.module_utils.release.colour_plan import STEPS
 
 from tests.faults.deaths import DEATHS, OPTIONS
 from tests.faults.petcare import ROUTED, Petcare
@@ -20,6 +19,8 @@ from tests.faults.under_load import under_load
 from tests.faults.variants import NEW, OLD, Variant
 
 pytestmark = pytest.mark.bed
+
+STEPS = list(DEATHS)
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,7 @@ class BedHost:
         check: bool = False,
         diff: bool = False,
         variables: Mapping[str, Any] | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
         """Run one module as root and return its result, with ``failed`` and ``changed`` always set."""
         play = [
@@ -97,6 +98,7 @@ class BedHost:
                 "become": True,
                 "gather_facts": False,
                 "vars": dict(variables or {}),
+                "environment": dict(environment or {}),
                 "tasks": [{"name": "The task", name: dict(args)}],
             }
         ]

@@ -96,8 +96,12 @@ class StackHost:
             **changes,
         }
 
-    def deploy(self, *, check: bool = False, diff: bool = False, **changes: Any) -> dict[str, Any]:
-        return self.bed.module("composeops.stack.stack", self.options(**changes), check=check, diff=diff)
+    def deploy(self, *, check: bool = False, diff: bool = False, fault: str = "", **changes: Any) -> dict[str, Any]:
+        """Deploy the stack; with ``fault`` the run is killed where that says."""
+        environment = {"COMPOSEOPS_FAULT": fault} if fault else None
+        return self.bed.module(
+            "composeops.stack.stack", self.options(**changes), check=check, diff=diff, environment=environment
+        )
 
     def state(self, wanted: str, *, check: bool = False, **options: Any) -> dict[str, Any]:
         return self.bed.module("composeops.stack.stack", {"name": STACK, "state": wanted, **options}, check=check)

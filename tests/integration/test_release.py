@@ -228,3 +228,53 @@ def test_images_go_with_the_last_release_that_ran_them(first: StackHost) -> None
     refused = rollback(first)
     assert refused["failed"]
     assert "no earlier release" in refused["msg"]
+
+
+WORKER = """\
+  worker:
+    image: petcare/backend:${VERSION:?}
+    restart: unless-stopped
+"""
+CONSUMERS = {"overlapping": ["worker"], "consumers": ["worker"]}
+
+
+@pytest.fixture(name="queue", scope="module")
+def queue_fixture(first: StackHost) -> StackHost:
+    """The stack with a worker that reads what the web service writes."""
+    compose = first.directory / "compose.yaml"
+    compose.write_text(compose.read_text().replace("  init:\n", f"{WORKER}  init:\n", 1))
+    released(first, "1.0.0", **CONSUMERS)
+    assert worker(first, serving(first)[0]) == "running"
+    return first
+
+
+def worker(stack: StackHost, colour: str) -> str:
+    """Return the state of the worker of a colour; nothing where it has none."""
+    names = [
+        "--filter",
+        f"label=com.docker.compose.project={STACK}-{colour}",
+        "--filter",
+        f"name={STACK}-{colour}-worker",
+    ]
+    return stack.docker("ps", "--all", "--format", "{{.State}}", *names)
+
+
+def test_a_consumer_ends_before_requests_move_and_works_again_after_a_death(queue: StackHost) -> None:
+    old, _ = serving(queue)
+    new = {"blue": "green", "green": "blue"}[old]
+    predicted = release(queue, "1.1.0", check=True, **CONSUMERS)
+    assert f"stop worker in {old} before any request goes to {new}" in predicted["plan"]
+    killed = release(queue, "1.1.0", fault="after:consumers", **CONSUMERS)
+    assert killed["failed"]
+    assert serving(queue) == (old, "1.0.0")
+    assert (worker(queue, old), worker(queue, new)) == ("exited", "running")
+    undone = released(queue, "1.0.0", **CONSUMERS)
+    assert undone["changed"]
+    assert (worker(queue, old), worker(queue, new)) == ("running", "")
+    assert not release(queue, "1.0.0", **CONSUMERS)["changed"]
+    applied = released(queue, "1.1.0", **CONSUMERS)
+    assert applied["plan"] == predicted["plan"]
+    assert "consumers" in applied["seconds"]
+    assert serving(queue) == (new, "1.1.0")
+    assert (worker(queue, old), worker(queue, new)) == ("", "running")
+    assert not release(queue, "1.1.0", **CONSUMERS)["changed"]

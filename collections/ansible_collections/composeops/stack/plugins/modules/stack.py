@@ -97,6 +97,14 @@ options:
     type: list
     elements: str
     default: []
+  consumers:
+    description:
+      - Those of O(overlapping) that read what the O(routed) services write, such as the worker of a queue.
+      - Those of a release run before it gets its first request, and those of the release before are stopped by then. So
+        none meets what a newer release wrote. Where the release does not take over, they are started again.
+    type: list
+    elements: str
+    default: []
   rollout:
     description: How a release takes over from the one before.
     type: dict
@@ -516,6 +524,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
         },
     },
     "overlapping": {"type": "list", "elements": "str", "default": []},
+    "consumers": {"type": "list", "elements": "str", "default": []},
     "rollout": {
         "type": "dict",
         "apply_defaults": True,
@@ -622,6 +631,7 @@ def request_from(params: Mapping[str, Any]) -> StackRequest:
         secrets=tuple(params["secrets"]),
         routed=tuple(Routed(**entry) for entry in params["routed"]),
         overlapping=tuple(params["overlapping"]),
+        consumers=tuple(params["consumers"]),
         rollout=rollout_from(params["name"], params["rollout"]),
         migration=migration_from(params["migration"]),
         published=tuple(Published(**entry) for entry in params["published"]),

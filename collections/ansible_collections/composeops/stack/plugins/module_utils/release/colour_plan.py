@@ -31,6 +31,7 @@ StepName = Literal[
     "migrate",
     "start",
     "gate",
+    "consumers",
     "canary",
     "switch",
     "commit",
@@ -68,6 +69,10 @@ class ColourPlan:
     """What is run once before the release starts."""
     backup: tuple[str, ...] = ()
     """What is backed up before that."""
+    consumers: tuple[str, ...] = ()
+    """Services that end in ``before`` before any request goes to ``colour``."""
+    resumes: tuple[str, ...] = ()
+    """Those of them that an interrupted run stopped."""
     canary: tuple[int, ...] = ()
     """The shares of the requests that the release gets before it gets all."""
     warm: Warm = field(default_factory=Warm)
@@ -82,7 +87,9 @@ class ColourPlan:
     @property
     def changes(self) -> bool:
         moved = self.roll or self.services.changes or self.retires
-        return bool(moved or self.leftovers or self.switch_back or self.canary_left or self.warm.changes)
+        return bool(
+            moved or self.leftovers or self.switch_back or self.canary_left or self.resumes or self.warm.changes
+        )
 
     def sentences(self) -> list[str]:
         said = [
@@ -90,6 +97,8 @@ class ColourPlan:
             for colour in self.canary_left
         ]
         said += [f"switch back to {self.before}: an earlier run ended before it committed"] if self.switch_back else []
+        if self.resumes:
+            said.append(f"start {listed(self.resumes)} in {self.before} again: an earlier run ended before it switched")
         said += [f"drain and stop what an earlier run left in {colour}" for colour in self.leftovers]
         said += self.warm.sentences()
         if not self.roll:
@@ -102,8 +111,9 @@ class ColourPlan:
         if self.warm.revives:
             said = [f"start {deed.name} in {self.colour}" for deed in self.services.actions]
             kept = f"release {self.warm.release} in {self.colour}"
-            return [*said, f"switch back to {kept}, which is still running, when its routes answer"]
+            return [*said, *self._consumers(), f"switch back to {kept}, which is still running, when its routes answer"]
         said = [f"{self._verb(deed)} in {self.colour}" for deed in self.reasons]
+        said += self._consumers()
         if self.canary:
             shares = listed([f"{share}" for share in self.canary])
             held = f"{self.policy.canary.hold:g} s or longer" + (" each" if len(self.canary) > 1 else "")
@@ -112,6 +122,11 @@ class ColourPlan:
                 f" than {self.before}"
             )
         return [*said, f"switch to {self.colour} when all of it is healthy and its routes answer"]
+
+    def _consumers(self) -> list[str]:
+        if not self.consumers:
+            return []
+        return [f"stop {listed(self.consumers)} in {self.before} before any request goes to {self.colour}"]
 
     def _verb(self, deed: ServicePlan) -> str:
         return f"start {deed.name}" + (f" ({deed.reason})" if deed.reason else "")
@@ -197,6 +212,7 @@ def plan_colours(
     was_stopped: bool,
     migration: Migration | None = None,
     routed: Collection[str] = (),
+    consumers: Collection[str] = (),
     going_back: bool = False,
     policy: RolloutPolicy,
 ) -> ColourPlan:
@@ -233,6 +249,7 @@ def plan_colours(
         return replace(left, colour=active, services=in_place, warm=warm)
     revived = revival(services, kept, there.containers, routed, images=images, always_pull=always_pull)
     served = any(container.running for container in current) and not was_stopped
+    consuming = [container for container in current if container.service in consumers] if served else []
     retiring = there.running if policy.warm and served and not going_back else ()
     first_time = revived is None
     return replace(
@@ -243,6 +260,8 @@ def plan_colours(
         reasons=_reasons(in_place),
         migration=said_of(migration) if migration and first_time else "",
         backup=migration.backup if migration and first_time and active else (),
+        consumers=tuple(sorted({container.service for container in consuming})),
+        resumes=tuple(sorted({container.service for container in consuming if container.status == "exited"})),
         canary=policy.canary.steps if served and first_time and not going_back else (),
         warm=take_turns(kept, retiring, routed, revives=revived is not None),
     )

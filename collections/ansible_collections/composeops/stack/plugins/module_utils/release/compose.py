@@ -88,6 +88,10 @@ class Compose:
         """Stop these services, or all; their containers stay."""
         self._act(["stop", *services], timeout)
 
+    def start(self, services: Sequence[str], timeout: float) -> None:
+        """Start stopped containers of these services again."""
+        self._act(["start", *services], timeout)
+
     def restart(self, services: Sequence[str], timeout: float) -> None:
         """Restart these services, or all."""
         self._act(["restart", *services], timeout)
@@ -145,7 +149,7 @@ class Compose:
         argv = ["docker", "compose", "--project-name", self._project, "--progress", "plain", *arguments]
         completed = self._runner.run(argv, timeout=timeout, check=False)
         if not completed.ok:
-            action = next(word for word in arguments if word in ("up", "run", "stop", "restart", "down"))
+            action = next(word for word in arguments if word in ("up", "run", "start", "stop", "restart", "down"))
             raise CommandError(
                 f"docker compose {action} of stack {self._project} failed: {_readable(completed.stderr)}",
                 returncode=completed.returncode,

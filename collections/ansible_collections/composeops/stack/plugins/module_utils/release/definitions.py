@@ -51,6 +51,14 @@ def relative_mounts(definition: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def mount_targets(definition: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the paths in its containers where a service mounts something, with the key that says so."""
+    tmpfs = definition.get("tmpfs") or []
+    # An entry of tmpfs may have options behind its path.
+    targets = [("tmpfs", str(entry).split(":")[0]) for entry in ([tmpfs] if isinstance(tmpfs, str) else tmpfs)]
+    return targets + [("volumes", str(volume.get("target") or "")) for volume in definition.get("volumes") or []]
+
+
 def mounts(compose: Mapping[str, Any], name: str) -> list[str]:
     """Return what a service mounts from beside the compose file, its secrets and configs included."""
     sources = [source.get("file") or "/" for source in attached(compose, name)]

@@ -205,6 +205,7 @@ def from_document(content: Mapping[str, Any]) -> StackRequest:
             "routed": tuple(Routed(**entry) for entry in content["routed"]),
             "published": tuple(Published(**entry) for entry in content["published"]),
             "overlapping": tuple(content["overlapping"]),
+            "consumers": tuple(content.get("consumers", ())),
             "rollout": _rollout(content["rollout"]),
             "migration": _migration(migration) if migration else None,
             "health": HealthPolicy(**content["health"]),

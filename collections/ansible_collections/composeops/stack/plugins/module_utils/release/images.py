@@ -16,7 +16,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.release import di
 
 PULL_TIMEOUT = 1800.0
 PARALLEL_PULLS = 3
-_FORMAT = '{"id": {{json .Id}}, "digests": {{json .RepoDigests}}}'
+_FORMAT = '{"id": {{json .Id}}, "digests": {{json .RepoDigests}}, "volumes": {{json .Config.Volumes}}}'
 _OWNED = f'{{{{.Image}}}} {{{{index .Config.Labels "{PROJECT_LABEL}"}}}} {{{{index .Config.Labels "{STACK_LABEL}"}}}}'
 _TAGS = "{{json .RepoTags}}"
 
@@ -29,6 +29,8 @@ class Image:
     identifier: str
     digest: str
     """The registry's digest, or the image id where the image never was in a registry."""
+    volumes: tuple[str, ...] = ()
+    """Paths that the image declares as volumes: where nothing is mounted, a new container gets an empty one."""
 
 
 class Images:
@@ -141,7 +143,7 @@ def _image(reference: str, line: str) -> Image:
     # The same image may have come from several repositories.
     own = [digest for digest in digests if _familiar(digest.partition("@")[0]) == _familiar(repository(reference))]
     digest = [*own, *digests][0].rpartition("@")[2] if digests else content["id"]
-    return Image(reference, content["id"], digest)
+    return Image(reference, content["id"], digest, tuple(sorted(content["volumes"] or {})))
 
 
 def repository(reference: str) -> str:

@@ -155,6 +155,8 @@ class StackRequest:
     published: tuple[Published, ...] = ()
     overlapping: tuple[str, ...] = ()
     """Services of which two may run at once although they write to a volume, or that are not routed."""
+    consumers: tuple[str, ...] = ()
+    """Those of `overlapping` that read what the routed services write: the old ones end before the new ones write."""
     rollout: RolloutPolicy = RolloutPolicy()
     migration: Migration | None = None
     port_base: int = 21000
@@ -181,6 +183,8 @@ class Service:
     """Files and directories beside the compose file that it mounts."""
     shares_with: tuple[str, ...] = ()
     """Services whose namespaces it joins: when they are recreated, so is this one."""
+    mounted_at: tuple[str, ...] = ()
+    """Paths in its containers where something is mounted."""
     restarts_with: tuple[str, ...] = ()
     """Services after whose replacement it is restarted, as its `depends_on` says."""
 

@@ -52,6 +52,7 @@ def place(canonical: Mapping[str, Any], request: StackRequest) -> Placement:
             f"Stack {request.name}: overlapping names {unknown[0]!r}, and {request.source} declares no such service.",
             f"It declares {', '.join(sorted(definitions))}.",
         )
+    _check_consumers(request)
     if request.rollout.strategy == "in_place":
         _check_in_place(request)
         return IN_PLACE
@@ -73,6 +74,21 @@ def place(canonical: Mapping[str, Any], request: StackRequest) -> Placement:
         reasons.update(_without_a_second_network(canonical, wanted - set(reasons)))
         pending = len(reasons) > before
     return Placement(tuple(sorted(wanted - set(reasons))), reasons)
+
+
+def _check_consumers(request: StackRequest) -> None:
+    """Refuse a consumer that nobody could stop before the switch."""
+    for name in request.consumers:
+        if name not in request.overlapping:
+            raise InvalidInput(
+                f"Stack {request.name}: consumers names {name!r}, which is not under overlapping.",
+                "A consumer of the release runs beside the one before for a moment: list it there too, if it may.",
+            )
+        if name in {route.service for route in request.routed}:
+            raise InvalidInput(
+                f"Stack {request.name}: consumers names {name!r}, which is routed too.",
+                "It would be stopped while requests go there; leave it out, or run what consumes as another service.",
+            )
 
 
 def _check_in_place(request: StackRequest) -> None:

@@ -27,6 +27,8 @@ class Recovery:
             self._rollout.clear_weights()
         if plan.switch_back:
             self._rollout.switch(plan.before)
+        if plan.resumes:
+            self._rollout.resume(plan.before, plan.resumes)
         for colour in plan.leftovers:
             self._end(colour, known)
         if plan.warm.leaves:

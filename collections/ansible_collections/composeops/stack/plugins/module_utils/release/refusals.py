@@ -15,6 +15,7 @@ from typing import Any
 from ansible_collections.composeops.stack.plugins.module_utils.errors import InvalidInput
 from ansible_collections.composeops.stack.plugins.module_utils.release.coloured import PRIVATE_NETWORK
 from ansible_collections.composeops.stack.plugins.module_utils.release.definitions import (
+    mount_targets,
     relative_mounts,
     replicas_of,
     restart_policy,
@@ -109,11 +110,7 @@ def _mounts_above(_request: StackRequest, name: str, definition: Mapping[str, An
 
 def _mounts_nowhere(_request: StackRequest, name: str, definition: Mapping[str, Any]) -> Iterator[Refusal]:
     """Yield mounts that compose lets pass, and the engine refuses when it creates the container."""
-    tmpfs = definition.get("tmpfs") or []
-    # An entry of tmpfs may have options behind its path.
-    mounted = [("tmpfs", str(entry).split(":")[0]) for entry in ([tmpfs] if isinstance(tmpfs, str) else tmpfs)]
-    mounted += [("volumes", str(volume.get("target") or "")) for volume in definition.get("volumes") or []]
-    for key, target in mounted:
+    for key, target in mount_targets(definition):
         if not target.startswith("/"):
             reason = f"service {name} mounts something at {target}, which is no absolute path"
             yield Refusal(("services", name, key), reason, "Write the whole path that it is to have in the container.")

@@ -28,6 +28,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.release.definitio
     attached,
     files_below,
     is_relative,
+    mount_targets,
     mounts,
     relative_mounts,
     replicas_of,
@@ -447,6 +448,7 @@ def _service(compose: Mapping[str, Any], name: str) -> Service:
             if dependency.get("required", True) or other in compose["services"]
         },
         mounts=tuple(mounts(compose, name)),
+        mounted_at=tuple(posixpath.normpath(target) for _, target in mount_targets(definition)),
         shares_with=tuple(_shares_with(definition)),
         restarts_with=tuple(
             _declared_name(compose, other)

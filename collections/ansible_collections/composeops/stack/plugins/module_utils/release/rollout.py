@@ -133,6 +133,16 @@ class Rollout:
             if clock.elapsed() - began >= limit:
                 return True
 
+    def pause(self, colour: str, services: Collection[str]) -> None:
+        """Stop services of a colour, as their stop signals and time-outs say; their containers stay."""
+        part = self.parts[colour]
+        part.compose.stop(part.keys(sorted(services)), TIMEOUT)
+
+    def resume(self, colour: str, services: Collection[str]) -> None:
+        """Start services of a colour again that ``pause`` stopped."""
+        part = self.parts[colour]
+        part.compose.start(part.keys(sorted(services)), TIMEOUT)
+
     def stop(self, colour: str) -> None:
         """Stop the containers of a colour as their stop signals and time-outs say, and remove them."""
         self.parts[colour].compose.down(TIMEOUT)

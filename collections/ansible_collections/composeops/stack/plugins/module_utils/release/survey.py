@@ -12,7 +12,13 @@ from datetime import datetime, timezone
 from ansible_collections.composeops.stack.plugins.module_utils.errors import CommandError, ComposeOpsError, InvalidInput
 from ansible_collections.composeops.stack.plugins.module_utils.io.docker import Docker
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Runner
-from ansible_collections.composeops.stack.plugins.module_utils.release import active, fingerprints, render, state
+from ansible_collections.composeops.stack.plugins.module_utils.release import (
+    active,
+    fingerprints,
+    image_volumes,
+    render,
+    state,
+)
 from ansible_collections.composeops.stack.plugins.module_utils.release.clock import Clock, SystemClock
 from ansible_collections.composeops.stack.plugins.module_utils.release.colour_plan import (
     ColourPlan,
@@ -166,7 +172,8 @@ class Survey:
     def plan(self, observed: Observation, target: Target) -> DeploymentPlan:
         """Return what a deployment does."""
         record = observed.record
-        images = self.image_ids(target.all_services)
+        present = self.images.present(service.image for service in target.all_services)
+        images = {reference: image.identifier for reference, image in present.items()}
         base = make_plan(
             target.services,
             self.base.of(observed.containers),
@@ -180,7 +187,7 @@ class Survey:
         plan = DeploymentPlan(
             base=base,
             colours=self._plan_colours(observed, target, images),
-            notes=target.notes,
+            notes=(*target.notes, *image_volumes.sentences(target.coloured, present)),
             record=not target.recorded_in(record) or observed.unsettled,
         )
         if not plan.changes:
@@ -227,6 +234,7 @@ class Survey:
             was_stopped=bool(record and record.stopped),
             migration=self.request.migration,
             routed={route.service for route in self.request.routed},
+            consumers=self.request.consumers,
             going_back=self.going_back,
             policy=self.request.rollout,
         )

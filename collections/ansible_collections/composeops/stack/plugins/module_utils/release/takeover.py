@@ -54,6 +54,9 @@ class Takeover:
         target, plan = attempt.target, attempt.plan
         colours = plan.colours
         try:
+            if colours and colours.consumers:
+                with self._timeline.step("consumers"):
+                    self._rollout.pause(colours.before, colours.consumers)
             attempt, figures = self._canary(attempt)
             if colours and colours.roll:
                 with self._timeline.step("switch"):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.release import disk, render, state
 from ansible_collections.composeops.stack.plugins.module_utils.release.canary_run import StepFigures
-from ansible_collections.composeops.stack.plugins.module_utils.release.colour_plan import DeploymentPlan
+from ansible_collections.composeops.stack.plugins.module_utils.release.colour_plan import ColourPlan, DeploymentPlan
 from ansible_collections.composeops.stack.plugins.module_utils.release.containers import Container
 from ansible_collections.composeops.stack.plugins.module_utils.release.history import Release, recorded
 from ansible_collections.composeops.stack.plugins.module_utils.release.observation import Observation, Target
@@ -20,6 +20,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.release.part impo
 from ansible_collections.composeops.stack.plugins.module_utils.release.plan import make_plan
 from ansible_collections.composeops.stack.plugins.module_utils.release.state import StackState
 from ansible_collections.composeops.stack.plugins.module_utils.release.survey import Survey
+from ansible_collections.composeops.stack.plugins.module_utils.release.warm import listed
 
 
 class DeploymentFailed(ComposeOpsError):
@@ -114,12 +115,21 @@ class Undo:
             return False, f"Going back to the release before failed too, so that the new one keeps running: {error}"
         return True, f"It had taken over; requests go to {colours.before} again." if colours and served else ""
 
-    def _take_back(self, attempt: Attempt) -> tuple[str, str]:
+    def _take_back(self, attempt: Attempt) -> tuple[str, ...]:
         """Remove what was started of a release that no request goes to, and put the base back as it was."""
         colours = attempt.plan.colours
         rolled = colours and colours.roll and attempt.observed.record
+        resumed = self._resume(colours) if colours and rolled and colours.consumers else ""
         abandoned = self._abandon(attempt) if rolled else ""
-        return abandoned, self._put_back(attempt.observed, attempt.target)
+        return resumed, abandoned, self._put_back(attempt.observed, attempt.target)
+
+    def _resume(self, colours: ColourPlan) -> str:
+        """Start the consumers of the release before again; they may be running."""
+        try:
+            self._survey.rollout.resume(colours.before, colours.consumers)
+        except ComposeOpsError as error:
+            return f"Starting {listed(colours.consumers)} in {colours.before} again failed too: {error}"
+        return ""
 
     def _close(self, release: Release) -> None:
         """Record what became of a release; on a full disk the next run does."""

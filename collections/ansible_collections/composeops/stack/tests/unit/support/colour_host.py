@@ -48,6 +48,10 @@ COMPOSE: dict[str, Any] = {
     "volumes": {"logs": {"name": "shop_logs"}},
 }
 
+JOBS = {"image": "web:${VERSION}", "networks": {"default": None}, **HEALTH}
+WITH_JOBS = json.dumps({**COMPOSE, "services": {**COMPOSE["services"], "jobs": JOBS}})
+"""The stack with a worker that is routed nowhere."""
+
 
 @dataclass
 class Host:

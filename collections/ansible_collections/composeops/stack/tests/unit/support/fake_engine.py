@@ -139,7 +139,13 @@ class FakeEngine:
             return (0, json.dumps(tags), "") if wanted[0] in self.untagged or tags else (1, "", "Error: No such image")
         missing = [reference for reference in wanted if self._image_id(reference) is None]
         lines = [
-            json.dumps({"id": self._image_id(name), "digests": [f"{repository(name)}@{self._image_id(name)}-digest"]})
+            json.dumps(
+                {
+                    "id": self._image_id(name),
+                    "digests": [f"{repository(name)}@{self._image_id(name)}-digest"],
+                    "volumes": None,
+                }
+            )
             for name in wanted
             if name not in missing
         ]
@@ -197,7 +203,7 @@ class FakeEngine:
     def _compose(self, argv: list[str], stdin: str, environment: dict[str, str]) -> tuple[int, str, str]:
         if "config" in argv:
             return self._config(argv, stdin, environment)
-        action = next(word for word in argv if word in ("up", "run", "stop", "restart", "down"))
+        action = next(word for word in argv if word in ("up", "run", "start", "stop", "restart", "down"))
         project = argv[argv.index("--project-name") + 1]
         own = [
             found for found in self.containers.values() if self._labels(found)["com.docker.compose.project"] == project
@@ -211,7 +217,10 @@ class FakeEngine:
             return self._up(argv, project)
         if action == "run":
             return self.migration
+        named = argv[argv.index(action) + 1 :]
         for container in own:
+            if named and self._labels(container)["com.docker.compose.service"] not in named:
+                continue
             if action == "stop":
                 container["State"].update(Status="exited", Running=False)
             else:

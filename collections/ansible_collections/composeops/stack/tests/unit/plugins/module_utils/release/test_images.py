@@ -20,7 +20,11 @@ LOCAL = {
 
 def inspect(argv: Sequence[str]) -> tuple[int, str, str]:
     wanted = argv[5:]
-    lines = [json.dumps({"id": LOCAL[name][0], "digests": LOCAL[name][1]}) for name in wanted if name in LOCAL]
+    lines = [
+        json.dumps({"id": LOCAL[name][0], "digests": LOCAL[name][1], "volumes": {"/data": {}}})
+        for name in wanted
+        if name in LOCAL
+    ]
     missing = [name for name in wanted if name not in LOCAL]
     return bool(missing), "\n".join(lines), "".join(f"Error: No such image: {name}\n" for name in missing)
 
@@ -28,8 +32,8 @@ def inspect(argv: Sequence[str]) -> tuple[int, str, str]:
 def test_all_images_in_one_command() -> None:
     runner = RecordedRunner(inspect)
     assert Images(runner).present(["web:1", "db:1", "web:1"]) == {
-        "db:1": Image("db:1", "sha256:bb", "sha256:bb"),
-        "web:1": Image("web:1", "sha256:aa", "sha256:11"),
+        "db:1": Image("db:1", "sha256:bb", "sha256:bb", ("/data",)),
+        "web:1": Image("web:1", "sha256:aa", "sha256:11", ("/data",)),
     }
     assert len(runner.calls) == 1
 
@@ -45,7 +49,7 @@ def test_all_images_in_one_command() -> None:
     ids=["its own repository", "a familiar name", "only another one's", "pinned"],
 )
 def test_the_digest_is_that_of_the_repository(reference: str, digests: list[str], digest: str) -> None:
-    runner = RecordedRunner(lambda argv: (0, json.dumps({"id": "sha256:aa", "digests": digests}), ""))
+    runner = RecordedRunner(lambda argv: (0, json.dumps({"id": "sha256:aa", "digests": digests, "volumes": None}), ""))
     assert Images(runner).present([reference])[reference].digest == digest
 
 

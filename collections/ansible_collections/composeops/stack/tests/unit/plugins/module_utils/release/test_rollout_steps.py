@@ -28,6 +28,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.release.model imp
 )
 from ansible_collections.composeops.stack.tests.unit.support.colour_host import (
     COMPOSE,
+    WITH_JOBS,
     Host,
     host_fixture,
     late,
@@ -362,6 +363,7 @@ def test_a_test_may_have_the_run_die_after_any_step(
     killed: list[int] = []
     monkeypatch.setattr(fault.os, "kill", lambda process, signal: killed.append(signal))
     host.options["rollout"] = replace(POLICY, websockets=1)
+    host.options.update(compose=WITH_JOBS, overlapping=("web", "jobs"), consumers=("jobs",))
     host.deploy("1")
     for version, step in zip("23" * len(STEPS), STEPS, strict=False):
         monkeypatch.setenv(fault.VARIABLE, f"after:{step}")

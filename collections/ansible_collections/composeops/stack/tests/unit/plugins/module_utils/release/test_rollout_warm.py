@@ -2,15 +2,13 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
 from ansible_collections.composeops.stack.plugins.module_utils.release import active
 from ansible_collections.composeops.stack.plugins.module_utils.release.model import HealthPolicy, RolloutPolicy
 from ansible_collections.composeops.stack.tests.unit.support.colour_host import (
-    COMPOSE,
-    HEALTH,
+    WITH_JOBS,
     Host,
     deaths,
     host_fixture,
@@ -18,8 +16,6 @@ from ansible_collections.composeops.stack.tests.unit.support.colour_host import 
 
 __all__ = ["host_fixture"]
 
-JOBS = {"image": "web:${VERSION}", "networks": {"default": None}, **HEALTH}
-STACK = json.dumps({**COMPOSE, "services": {**COMPOSE["services"], "jobs": JOBS}})
 WARM = RolloutPolicy("blue_green", watch=2, drain=10, keep=3, warm=True)
 CLEAN = {"active", "superseded", "abandoned", "withdrawn"}
 
@@ -27,7 +23,7 @@ CLEAN = {"active", "superseded", "abandoned", "withdrawn"}
 @pytest.fixture(name="warm")
 def warm_fixture(host: Host) -> Host:
     """Release 2 serves from green; release 1 is kept running in blue, without its worker."""
-    host.options.update(compose=STACK, overlapping=("web", "jobs"), rollout=WARM)
+    host.options.update(compose=WITH_JOBS, overlapping=("web", "jobs"), rollout=WARM)
     host.deploy("1")
     host.deploy("2")
     return host
@@ -212,7 +208,7 @@ def test_going_back_to_a_warm_release_may_die_at_any_point(warm: Host, monkeypat
 def test_retiring_into_warmth_may_die_at_any_point_and_be_declared_anew(
     host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    host.options.update(compose=STACK, overlapping=("web", "jobs"), rollout=WARM)
+    host.options.update(compose=WITH_JOBS, overlapping=("web", "jobs"), rollout=WARM)
     host.deploy("1")
     for _ in deaths(host, monkeypatch, lambda: host.deploy("2")):
         host.version = "1"

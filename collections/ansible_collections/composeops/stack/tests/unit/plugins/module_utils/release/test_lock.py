@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -62,7 +61,7 @@ def test_a_run_waits_and_then_has_the_stack(locks: str, other: subprocess.Popen[
 
     def say(sentence: str) -> None:
         told.append(sentence)
-        threading.Timer(0.2, other.communicate, ("\n",)).start()
+        print(file=other.stdin, flush=True)
 
     with lock.taken("shop", me(), wait=30, locks=locks, say=say) as waited:
         holder = lock.current("shop", locks)

@@ -131,7 +131,7 @@ class Bed:
         ]
         if whole:
             base_names.add("bookworm")
-            published = [image for image in (*catalogue.upstream(), *catalogue.applications()) if self._exists(image)]
+            published = [image for image in catalogue.published(directory) if self._exists(image)]
             own_images += published
             found += [
                 Step("registry", lambda: registry.ensure(client, directory, state), ("image registry", "network")),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from testbed import machine, weed
-from testbed.images import FOLDER, Files, Image
+from testbed import machine, program, weed, wheels
+from testbed.images import FOLDER, Files, Image, context_files
 from testbed.state import StateDirectory
 
 SAMPLE_VERSIONS = ("1.0.0", "1.1.0")
@@ -94,6 +94,33 @@ def applications() -> list[Image]:
             before[folder] = image.name
             found.append(image)
     return found
+
+
+def integrated(directory: StateDirectory) -> list[Image]:
+    """The integrated system's one image, two versions: its own code, and what it shares with the sample application."""
+
+    def extra() -> Files:
+        shared = {f"sample/{name}": content for name, content in context_files(FOLDER / "sample" / "sample").items()}
+        return {**shared, **wheels.files(directory, "integrated"), **program.files()}
+
+    found: list[Image] = []
+    for version in SAMPLE_VERSIONS:
+        image = Image(
+            name=f"integrated-{version}",
+            folder="integrated",
+            base="bookworm",
+            arguments={"VERSION": version},
+            publish=(f"integrated/app:{version}",),
+            extra=extra,
+            after=found[-1].name if found else "",
+        )
+        found.append(image)
+    return found
+
+
+def published(directory: StateDirectory) -> list[Image]:
+    """Every image that the bed's registry has."""
+    return [*upstream(), *applications(), *integrated(directory)]
 
 
 def buildable(image: Image) -> bool:

@@ -56,7 +56,7 @@ def test_layers_are_read_from_a_build_but_never_what_from_names() -> None:
 
 
 def test_every_image_of_the_catalogue_can_be_built(tmp_path: Path) -> None:
-    found = [*catalogue.services(StateDirectory(tmp_path)), *catalogue.upstream(), *catalogue.applications()]
+    found = [*catalogue.services(StateDirectory(tmp_path)), *catalogue.published(StateDirectory(tmp_path))]
     found += [catalogue.host(release) for release in bases.RELEASES]
     known = {image.name for image in found} | set(bases.RELEASES)
     for image in found:
@@ -65,22 +65,21 @@ def test_every_image_of_the_catalogue_can_be_built(tmp_path: Path) -> None:
         assert image.after in {"", *known}
 
 
-def test_no_two_images_go_into_one_repository_at_the_same_time() -> None:
+def test_no_two_images_go_into_one_repository_at_the_same_time(tmp_path: Path) -> None:
     last: dict[str, str] = {}
-    for image in (*catalogue.upstream(), *catalogue.applications()):
+    for image in catalogue.published(StateDirectory(tmp_path)):
         for repository in {reference.rpartition(":")[0] for reference in image.publish}:
             assert image.after == last.get(repository, "")
             last[repository] = image.name
 
 
-def test_petcares_images_are_published_under_their_names() -> None:
-    published = {
-        reference for image in (*catalogue.upstream(), *catalogue.applications()) for reference in image.publish
-    }
+def test_images_are_published_under_their_names(tmp_path: Path) -> None:
+    published = {reference for image in catalogue.published(StateDirectory(tmp_path)) for reference in image.publish}
     assert {"library/postgres:15-alpine", "library/redis:7-alpine", "library/nginx:alpine"} <= published
     assert "library/eclipse-mosquitto:2" in published
     for name in ("backend", "mobile-backend", "customer-portal", "frontend"):
         assert {f"petcare/{name}:1.0.0", f"petcare/{name}:1.1.0"} <= published
+    assert {"integrated/app:1.0.0", "integrated/app:1.1.0"} <= published
 
 
 def test_mmdebstrap_gets_security_updates_and_the_machines_settings() -> None:

@@ -1,0 +1,1 @@
+"""Backend, frontend and health monitor of the integrated container."""

@@ -26,6 +26,7 @@ EXTERNAL = {
     "petcare_aws_access_key_id": "AKIA{}",
     "petcare_aws_secret_access_key": "{}",
     "petcare_sentry_dsn": "https://{}@sentry.invalid/1",
+    "integrated_alert_webhook": "https://hooks.invalid/{}",
 }
 
 

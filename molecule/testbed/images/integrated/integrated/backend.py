@@ -60,7 +60,8 @@ def serve(env: Mapping[str, str]) -> int:
         backlog=1024,
         # Longer than nginx keeps its idle connections (60 s), so that nginx is the one that closes them.
         timeout_keep_alive=75,
-        timeout_graceful_shutdown=25,
+        # When the container stops, the frontend has ended before; what is left then is short.
+        timeout_graceful_shutdown=8,
         ws_ping_interval=25,
         server_header=False,
         log_config=LOGGING,

@@ -24,11 +24,11 @@ STOPPED = 143
 def start(env: Mapping[str, str]) -> int:
     """Become supervisord; return only where that cannot be, and has been said."""
     logs, status = prepare(env)
-    if status:
-        return status
-    sys.stdout.flush()
-    argv = ["supervisord", "--nodaemon", "--configuration", "/etc/supervisord.conf"]
-    os.execvpe(argv[0], argv, {**env, "LOG_DIRECTORY": str(logs)})  # noqa: S606  # it is the image's own program
+    if not status:
+        sys.stdout.flush()
+        argv = ["supervisord", "--nodaemon", "--configuration", "/etc/supervisord.conf"]
+        os.execvpe(argv[0], argv, {**env, "LOG_DIRECTORY": str(logs)})  # noqa: S606  # it is the image's own program
+    return status
 
 
 def prepare(env: Mapping[str, str]) -> tuple[Path, int]:

@@ -7,7 +7,11 @@ from testbed.images import FOLDER, Files, Image, context_files
 from testbed.state import StateDirectory
 
 SAMPLE_VERSIONS = ("1.0.0", "1.1.0")
-SAMPLE_NAMES = ("backend", "mobile-backend", "customer-portal")
+SAMPLE_NAMES = (
+    *("petcare/backend", "petcare/mobile-backend", "petcare/customer-portal"),
+    *("zviewer/main-server", "zviewer/media-service", "zviewer/comments-service"),
+    *("zviewer/payments-service", "zviewer/admin-service"),
+)
 
 
 def host_extra() -> Files:
@@ -67,18 +71,32 @@ def upstream() -> list[Image]:
             publish=("library/mongo:7",),
             upstream="mongo:7",
         ),
+        Image(
+            name="consul",
+            folder="consul",
+            base="bookworm",
+            publish=("library/consul:1.8",),
+            upstream="consul:1.8",
+        ),
+        # Not Kong, and under a name of its own.
+        Image(
+            name="gateway-stand-in",
+            folder="gateway-stand-in",
+            base="trixie",
+            publish=("zviewer/gateway-stand-in:1",),
+        ),
     ]
 
 
 def applications() -> list[Image]:
-    """The petcare applications, two versions each.
+    """The applications that the sample application plays, two versions each.
 
     The second comes after the first: it shares its layers, and a registry takes two pushes into one repository badly.
     """
     found = []
     before: dict[str, str] = {}
     for version in SAMPLE_VERSIONS:
-        references = tuple(f"petcare/{name}:{version}" for name in SAMPLE_NAMES)
+        references = tuple(f"{name}:{version}" for name in SAMPLE_NAMES)
         for folder, base, publish in (
             ("sample", "bookworm", references),
             ("petcare-frontend", "nginx", (f"petcare/frontend:{version}",)),

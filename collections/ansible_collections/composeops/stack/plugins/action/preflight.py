@@ -12,6 +12,8 @@ from typing import Any
 import yaml
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
+from ansible_collections.composeops.stack.plugins.filter import monitor
+from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.preflight import compose
 from ansible_collections.composeops.stack.plugins.module_utils.preflight.machine import clock_problems
 from ansible_collections.composeops.stack.plugins.module_utils.preflight.model import Problem, message
@@ -40,6 +42,7 @@ class ActionModule(ActionBase):
         stacks, found = self._stacks(arguments.get("stacks") or [])
         problems += found
         arguments["stacks"] = stacks
+        problems += self._monitor(arguments.pop("monitor", None))
 
         before = time.time()
         result: dict[str, Any] = self._execute_module(
@@ -77,6 +80,16 @@ class ActionModule(ActionBase):
             options |= known.inventory_variables(str(variables["inventory_hostname"]), sources)
             problems += unknown_extra_variables(extra, (), options)
         return problems
+
+    def _monitor(self, content: Any) -> list[Problem]:
+        """Return what is wrong with the monitor's rules, which would otherwise show when everything else is done."""
+        if not isinstance(content, Mapping):
+            return []
+        try:
+            monitor.checked(content)
+        except ComposeOpsError as error:
+            return [Problem("monitor", error.message, monitor.REMEDY)]
+        return []
 
     def _stacks(self, definitions: Any) -> tuple[list[dict[str, Any]], list[Problem]]:
         """Return what the module needs of each stack, and what is wrong with the compose files."""

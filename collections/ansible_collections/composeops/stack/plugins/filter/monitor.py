@@ -12,15 +12,23 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.monitor import settings
 
+REMEDY = "Correct the monitor_* variables or verify_checks."
+
 
 def monitor_settings(content: Mapping[str, Any]) -> str:
     """Return the text of /etc/composeops/monitor.json, refused here rather than on the host when it is wrong."""
-    plain = _plain(content)
     try:
-        settings.parse(plain, read=_elsewhere)
+        plain = checked(content)
     except ComposeOpsError as error:
-        raise AnsibleFilterError(f"{error.message} Correct the monitor_* variables or verify_checks.") from error
+        raise AnsibleFilterError(f"{error.message} {REMEDY}") from error
     return json.dumps(plain, indent=2, sort_keys=True) + "\n"
+
+
+def checked(content: Mapping[str, Any]) -> Any:
+    """Return a configuration as plain data, or raise what the monitor would say of it."""
+    plain = _plain(content)
+    settings.parse(plain, read=_elsewhere)
+    return plain
 
 
 def _plain(value: Any) -> Any:

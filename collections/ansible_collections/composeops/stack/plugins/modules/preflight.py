@@ -44,6 +44,11 @@ options:
     type: list
     elements: int
     default: []
+  edge_proxy:
+    description: What takes them.
+    type: str
+    choices: [nginx, traefik]
+    default: nginx
   names:
     description: Host names that a public authority will look for at this host.
     type: list
@@ -173,12 +178,15 @@ options:
         description: Whether the bucket is part of the path and not of the host name.
         type: bool
         default: true
+  monitor:
+    description: What the health monitor is told, read on the controller alone; left out where none is set up.
+    type: dict
   skip:
     description: Subjects that are not looked at, for the day on which one of them must not stand in the way.
     type: list
     elements: str
     default: []
-    choices: [system, variables, secrets, ports, names, disk, memory, clock, compose, images, bucket]
+    choices: [system, variables, secrets, ports, names, disk, memory, clock, compose, images, bucket, monitor]
 attributes:
   check_mode:
     description: Can run in check mode and return changed status prediction without modifying the target.
@@ -258,7 +266,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.errors import Com
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import CommandRunner
 from ansible_collections.composeops.stack.plugins.module_utils.preflight.machine import Requirements
 from ansible_collections.composeops.stack.plugins.module_utils.preflight.model import SUBJECTS, message
-from ansible_collections.composeops.stack.plugins.module_utils.preflight.ports import EDGE, Wanted
+from ansible_collections.composeops.stack.plugins.module_utils.preflight.ports import EDGE, EDGES, Wanted
 from ansible_collections.composeops.stack.plugins.module_utils.preflight.run import Preflight, Request, StackFacts
 from ansible_collections.composeops.stack.plugins.module_utils.secrets.model import (
     DEFAULT_LENGTH,
@@ -311,11 +319,14 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "minimum_free_mib": {"type": "dict", "default": {}},
     "clock_tolerance": {"type": "float", "default": 30},
     "edge_ports": {"type": "list", "elements": "int", "default": []},
+    "edge_proxy": {"type": "str", "choices": list(EDGES), "default": EDGE},
     "names": {"type": "list", "elements": "str", "default": []},
     "public_addresses": {"type": "list", "elements": "str", "default": []},
     "registry_mirrors": {"type": "list", "elements": "str", "default": []},
     "stacks": {"type": "list", "elements": "dict", "default": [], "options": STACK_SPEC},
     "store": {"type": "dict", "options": STORE_SPEC},
+    # It holds the URLs of webhooks; the action plugin keeps it back.
+    "monitor": {"type": "dict", "no_log": True},
     "skip": {"type": "list", "elements": "str", "default": [], "choices": list(SUBJECTS)},
 }
 
@@ -323,7 +334,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
 def requested(params: dict[str, Any]) -> Request:
     """Return the module's arguments as a request."""
     stacks = params["stacks"]
-    ports = [Wanted(port, EDGE, "its sites") for port in params["edge_ports"]]
+    ports = [Wanted(port, params["edge_proxy"], "its sites") for port in params["edge_ports"]]
     ports += [
         Wanted(entry["host_port"], stack["name"], f"publishing {entry['service']}")
         for stack in stacks

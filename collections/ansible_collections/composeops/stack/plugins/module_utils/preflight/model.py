@@ -19,6 +19,7 @@ SUBJECTS = (
     "compose",
     "images",
     "bucket",
+    "monitor",
 )
 """What is looked at, in the order in which problems are reported; an operator can leave one out by its name."""
 

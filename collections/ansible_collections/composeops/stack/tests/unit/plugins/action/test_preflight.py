@@ -83,3 +83,27 @@ def test_values_beside_the_compose_file_count_and_those_of_the_stack_win(action:
     assert problems == []
     assert stack["images"] == ["shop/web:2"]
     assert stack["environment"] == {"VERSION": "2", "NAME": "web"}
+
+
+CHECK = {"name": "api", "type": "tcp", "host": "h", "port": 1}
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        pytest.param(None, None, id="no-monitor"),
+        pytest.param({"checks": [CHECK], "interval": 30, "rules": [{"check": "api"}]}, None, id="right"),
+        pytest.param(
+            {"checks": [CHECK], "rules": [{"check": "ap"}]}, "rule 1 is for the check 'ap'", id="unknown-check"
+        ),
+        pytest.param(
+            {"checks": [CHECK], "webhooks": [{"name": "ops", "url": "secret place"}]}, "its URL is not one", id="url"
+        ),
+    ],
+)
+def test_rules_of_the_monitor_are_read_before_anything_is_done(
+    action: ActionModule, content: Any, told: str | None
+) -> None:
+    problems = action._monitor(content)
+    assert [problem.subject for problem in problems] == ["monitor"] * bool(told)
+    assert all(str(told) in problem.message and "secret" not in problem.message for problem in problems)

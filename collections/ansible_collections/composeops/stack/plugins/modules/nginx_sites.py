@@ -203,7 +203,7 @@ summary:
 """
 
 import contextlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -211,18 +211,14 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.composeops.stack.plugins.module_utils.certificates.bundle import Bundles
 from ansible_collections.composeops.stack.plugins.module_utils.edge import choice
 from ansible_collections.composeops.stack.plugins.module_utils.edge.capabilities import Capabilities
-from ansible_collections.composeops.stack.plugins.module_utils.edge.live import LOCK, LOCK_WAIT, ROOT, LiveTree
-from ansible_collections.composeops.stack.plugins.module_utils.edge.model import (
-    BALANCES,
-    CONNECT_TIMEOUT,
-    MAX_BODY_SIZE,
-    ROUND_ROBIN,
-    AddressTarget,
-    ServiceTarget,
-    Site,
-    parse_sites,
-    service_targets,
+from ansible_collections.composeops.stack.plugins.module_utils.edge.declared import (
+    SITE_OPTIONS,
+    known_endpoints,
+    reported,
+    waiting_for_services,
 )
+from ansible_collections.composeops.stack.plugins.module_utils.edge.live import LOCK, LOCK_WAIT, ROOT, LiveTree
+from ansible_collections.composeops.stack.plugins.module_utils.edge.model import parse_sites, service_targets
 from ansible_collections.composeops.stack.plugins.module_utils.edge.nginx import Nginx
 from ansible_collections.composeops.stack.plugins.module_utils.edge.plan import (
     Observed,
@@ -230,39 +226,14 @@ from ansible_collections.composeops.stack.plugins.module_utils.edge.plan import 
     make_plan,
     require_endpoints,
 )
-from ansible_collections.composeops.stack.plugins.module_utils.edge.render import render
+from ansible_collections.composeops.stack.plugins.module_utils.edge.render import Endpoints, render
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.io.files import exclusive
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import CommandRunner
-from ansible_collections.composeops.stack.plugins.module_utils.release import state
 
-ROUTE_OPTIONS: dict[str, Any] = {
-    "path": {"type": "str", "required": True},
-    "stack": {"type": "str"},
-    "service": {"type": "str"},
-    "port": {"type": "int"},
-    "upstream": {"type": "list", "elements": "str"},
-    "websocket": {"type": "bool", "default": False},
-    "balance": {"type": "str", "choices": list(BALANCES), "default": ROUND_ROBIN},
-    "connect_timeout": {"type": "int", "default": CONNECT_TIMEOUT},
-    "send_timeout": {"type": "int"},
-    "read_timeout": {"type": "int"},
-}
-SITE_OPTIONS: dict[str, Any] = {
-    "name": {"type": "str", "required": True},
-    "aliases": {"type": "list", "elements": "str", "default": []},
-    "routes": {"type": "list", "elements": "dict", "required": True, "options": ROUTE_OPTIONS},
-    "redirect_to_https": {"type": "bool", "default": True},
-    "hsts": {"type": "str", "choices": ["auto", "always", "never"]},
-    "client_max_body_size": {"type": "str", "default": MAX_BODY_SIZE},
-    "headers": {"type": "dict", "default": {}},
-    "snippet": {"type": "str", "default": ""},
-}
 ARGUMENT_SPEC: dict[str, Any] = {
     "sites": {"type": "list", "elements": "dict", "required": True, "options": SITE_OPTIONS},
 }
-
-Endpoints = Mapping[ServiceTarget, Mapping[str, list[str]]]
 
 
 @dataclass(frozen=True)
@@ -272,18 +243,6 @@ class Edge:
     nginx: Nginx
     tree: LiveTree
     bundles: Bundles
-
-
-def known_endpoints(targets: Iterable[ServiceTarget]) -> Endpoints:
-    """Return where each target listens on this host, by the records of the stacks; empty where it does not."""
-    recorded = {name: state.endpoints(name) for name in {target.stack for target in targets}}
-    result: dict[ServiceTarget, dict[str, list[str]]] = {}
-    for target in targets:
-        places = result.setdefault(target, {})
-        for endpoint in recorded[target.stack]:
-            if (endpoint.service, endpoint.port) == (target.service, target.port):
-                places.setdefault(endpoint.colour, []).append(f"{endpoint.address}:{endpoint.host_port}")
-    return result
 
 
 def apply(edge: Edge, plan: Plan, wanted: Mapping[str, str]) -> list[str]:
@@ -330,43 +289,11 @@ def run(params: Mapping[str, Any], *, check: bool) -> dict[str, Any]:
         warnings = predict(edge, plan, wanted, endpoints) if check else apply(edge, plan, wanted)
     return {
         "changed": plan.changed,
-        "plan": [*plan.sentences, *waiting(targets, endpoints)],
+        "plan": [*plan.sentences, *waiting_for_services(targets, endpoints)],
         "diff": plan.diff(f"{ROOT}/live"),
         "generation": edge.tree.generation() or 0,
         **reported(sites, endpoints),
         "warnings": warnings,
-    }
-
-
-def waiting(targets: Iterable[ServiceTarget], endpoints: Endpoints) -> list[str]:
-    """Say in check mode which services must be deployed before a real run gets through."""
-    return [
-        f"needs the deployment of {target}, which is not on this host yet"
-        for target in targets
-        if not endpoints[target]
-    ]
-
-
-def reported(sites: Iterable[Site], endpoints: Endpoints) -> dict[str, Any]:
-    """Return the routes as values and as a table."""
-    routes = [
-        {
-            "site": site.name,
-            "path": route.path,
-            "target": str(route.target),
-            "addresses": list(
-                route.target.addresses
-                if isinstance(route.target, AddressTarget)
-                else [address for places in endpoints[route.target].values() for address in places]
-            ),
-        }
-        for site in sites
-        for route in site.routes
-    ]
-    rows = [[route["site"], route["path"], route["target"], ", ".join(route["addresses"])] for route in routes]
-    return {
-        "routes": routes,
-        "summary": [{"title": "Routes", "columns": ["site", "path", "leads to", "reached at"], "rows": rows}],
     }
 
 

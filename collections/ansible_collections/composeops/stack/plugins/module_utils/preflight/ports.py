@@ -14,6 +14,8 @@ from ansible_collections.composeops.stack.plugins.module_utils.io.sockets import
 from ansible_collections.composeops.stack.plugins.module_utils.preflight.model import Problem
 
 EDGE = "nginx"
+EDGES = (EDGE, "traefik")
+"""What can be the edge, each under the name of its process."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Wanted:
 
     port: int
     owner: str
-    """``nginx``, or the name of the stack."""
+    """``nginx`` or ``traefik``, or the name of the stack."""
     purpose: str
 
 
@@ -49,7 +51,7 @@ def port_problems(wanted: Sequence[Wanted], seen: Seen) -> list[Problem]:
                 continue
             holder = f"a container of {project}" if project else "a container outside of compose"
         elif listener is not None:
-            if port.owner == EDGE and listener.process == EDGE:
+            if port.owner in EDGES and listener.process == port.owner:
                 continue
             holder = listener.process or "an unknown process"
         else:
@@ -73,6 +75,6 @@ def port_problems(wanted: Sequence[Wanted], seen: Seen) -> list[Problem]:
 
 
 def _remedy(port: Wanted) -> str:
-    if port.owner == EDGE:
+    if port.owner in EDGES:
         return f"Stop and disable it: `ss -ltnp sport = :{port.port}` on the host shows it."
     return f"Stop it, or choose another host_port under published of the stack {port.owner}."

@@ -58,6 +58,7 @@ class Canary:
         clock: Clock,
         directory: str = active.DIRECTORY,
         logs: str = traffic.DIRECTORY,
+        *,
         switch: Switch | None = None,
     ) -> None:
         self._stack = stack

@@ -8,6 +8,7 @@ Whoever releases does not know which of them it is.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Protocol
 
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
@@ -82,22 +83,31 @@ class NginxSwitch:
 class TraefikSwitch:
     """The file of a stack in the directory that Traefik watches."""
 
-    def __init__(self, stack: str, clock: Clock, directory: str, traefik: Traefik, log: str) -> None:
+    def __init__(
+        self,
+        stack: str,
+        clock: Clock,
+        traefik: Traefik,
+        *,
+        directory: str = traefik_file.DIRECTORY,
+        log: str = traffic.TRAEFIK_LOG,
+        lock: str = traefik_file.LOCK,
+    ) -> None:
         self._stack = stack
         self._clock = clock
-        self._path = traefik_file.path(stack, directory)
         self._traefik = traefik
+        self._path = traefik_file.path(stack, directory)
         self._log = log
+        self._lock = lock
 
     def serving(self) -> str:
         return self._read()[0].colour
 
     def switch(self, colour: str) -> None:
-        self._publish(Choice(colour))
+        self._publish(lambda _choice: Choice(colour))
 
     def weigh(self, colour: str, percent: int, sticky: Sticky) -> None:
-        choice, _ = self._read()
-        self._publish(traefik_file.canary_choice(self._stack, choice, colour, percent, sticky))
+        self._publish(lambda choice: traefik_file.canary_choice(self._stack, choice, colour, percent, sticky))
 
     def weights(self) -> dict[str, int]:
         choice, _ = self._read()
@@ -106,7 +116,7 @@ class TraefikSwitch:
     def clear_weights(self) -> None:
         choice, _ = self._read()
         if choice.canary:
-            self._publish(Choice(choice.colour))
+            self._publish(lambda choice: Choice(choice.colour))
 
     def traffic(self) -> Traffic:
         return Traffic(self._log, parse=traffic.traefik_parser(self._stack), shared=True)
@@ -114,17 +124,18 @@ class TraefikSwitch:
     def _read(self) -> tuple[Choice, dict[str, object]]:
         return traefik_file.parse(files.read_text(self._path))
 
-    def _publish(self, choice: Choice) -> None:
-        before = files.read_text(self._path)
-        _, http = traefik_file.parse(before)
-        text = traefik_file.render(self._stack, choice, http)
-        self._write(text)
-        try:
-            self._wait(text)
-        except ComposeOpsError:
-            if before is not None:
-                self._write(before)
-            raise
+    def _publish(self, change: Callable[[Choice], Choice]) -> None:
+        with files.exclusive(self._lock, f"the release of stack {self._stack}", wait=traefik_file.LOCK_WAIT):
+            before = files.read_text(self._path)
+            choice, http = traefik_file.parse(before)
+            text = traefik_file.render(self._stack, change(choice), http)
+            self._write(text)
+            try:
+                self._wait(text)
+            except ComposeOpsError:
+                if before is not None:
+                    self._write(before)
+                raise
 
     def _write(self, text: str) -> None:
         files.write_atomically(self._path, text.encode(), mode=0o644, uid=os.geteuid(), gid=os.getegid())
@@ -153,5 +164,5 @@ def of_host(
 ) -> Switch:
     """Return the switch of a stack: Traefik's where the role edge made Traefik the edge of this host."""
     if os.path.isdir(traefik):
-        return TraefikSwitch(stack, clock, traefik, Traefik(), traffic.TRAEFIK_LOG)
+        return TraefikSwitch(stack, clock, Traefik(), directory=traefik)
     return NginxSwitch(stack, directory)

@@ -23,6 +23,9 @@ from ansible_collections.composeops.stack.plugins.module_utils.release.model imp
 
 DIRECTORY = "/etc/traefik/composeops"
 """It is there where Traefik is the edge of a host."""
+LOCK = "/run/composeops/traefik.lock"
+"""Held while a file of that directory is read to be written anew, by a play or by a release."""
+LOCK_WAIT = 60.0
 ALL = 100
 COOKIE = "composeops_release"
 _CHOICE = "# choice: "
@@ -57,6 +60,11 @@ def path(stack: str, directory: str = DIRECTORY) -> str:
 def name(stack: str) -> str:
     """Return what the file of a stack is called."""
     return f"stack-{stack}.yml"
+
+
+def stack_of(name: str) -> str:
+    """Return the stack whose file is called ``name``."""
+    return name.removeprefix("stack-").removesuffix(".yml")
 
 
 def render(stack: str, choice: Choice, http: Mapping[str, Any]) -> str:

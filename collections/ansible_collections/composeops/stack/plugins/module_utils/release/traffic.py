@@ -100,7 +100,7 @@ def parse(lines: Iterable[str]) -> Figures:
 
 
 def traefik_parser(stack: str) -> Callable[[Iterable[str]], Figures]:
-    """Return what sums up lines of Traefik's log: those of a stack, whose services are called as the edge names them."""
+    """Return what sums up the lines of Traefik's log that are about a stack."""
 
     def lines_of_stack(lines: Iterable[str]) -> Iterator[str]:
         for line in lines:

@@ -14,6 +14,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.edge.capabilities
 from ansible_collections.composeops.stack.plugins.module_utils.edge.live import LiveTree
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import CommandRunner
+from ansible_collections.composeops.stack.plugins.module_utils.release import state
 from ansible_collections.composeops.stack.plugins.module_utils.release.state import Endpoint
 from ansible_collections.composeops.stack.plugins.modules import nginx_sites
 
@@ -66,7 +67,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
     monkeypatch.setattr(nginx_sites, "Nginx", lambda runner: found)
     monkeypatch.setattr(nginx_sites, "LiveTree", lambda: LiveTree(str(tmp_path)))
     monkeypatch.setattr(nginx_sites, "Bundles", lambda runner: Bundles(CommandRunner(), str(tmp_path / "tls")))
-    monkeypatch.setattr(nginx_sites.state, "endpoints", lambda stack: found.endpoints.get(stack, []))
+    monkeypatch.setattr(state, "endpoints", lambda stack: found.endpoints.get(stack, []))
     monkeypatch.setattr(nginx_sites, "exclusive", lambda *args, **options: contextlib.nullcontext())
     yield found
 

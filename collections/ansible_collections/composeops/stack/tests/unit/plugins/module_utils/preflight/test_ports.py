@@ -7,6 +7,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.io.sockets import
 from ansible_collections.composeops.stack.plugins.module_utils.preflight.ports import Seen, Wanted, port_problems
 
 HTTP = Wanted(80, "nginx", "its sites")
+TRAEFIK = Wanted(80, "traefik", "its sites")
 DATABASE = Wanted(5432, "shop", "publishing db")
 
 
@@ -19,10 +20,11 @@ def listener(port: int, process: str) -> Listener:
     [
         (HTTP, Seen([], {})),
         (HTTP, Seen([listener(80, "nginx")], {})),
+        (TRAEFIK, Seen([listener(80, "traefik")], {}, ["/etc/nginx/sites-enabled/blog"])),
         (HTTP, Seen([listener(8080, "apache2")], {})),
         (DATABASE, Seen([listener(5432, "dockerd")], {5432: "shop"})),
     ],
-    ids=["free", "our-nginx", "another-port", "our-container"],
+    ids=["free", "our-nginx", "our-traefik", "another-port", "our-container"],
 )
 def test_port_that_is_free_or_ours_is_no_problem(wanted: Wanted, seen: Seen) -> None:
     assert port_problems([wanted], seen) == []
@@ -32,6 +34,8 @@ def test_port_that_is_free_or_ours_is_no_problem(wanted: Wanted, seen: Seen) -> 
     ("wanted", "seen", "holder"),
     [
         (HTTP, Seen([listener(80, "apache2")], {}), "apache2"),
+        (HTTP, Seen([listener(80, "traefik")], {}), "traefik"),
+        (TRAEFIK, Seen([listener(80, "nginx")], {}), "nginx"),
         (HTTP, Seen([listener(80, "")], {}), "an unknown process"),
         (HTTP, Seen([listener(80, "dockerd")], {80: "wordpress"}), "a container of wordpress"),
         (HTTP, Seen([listener(80, "dockerd")], {80: ""}), "a container outside of compose"),
@@ -39,7 +43,17 @@ def test_port_that_is_free_or_ours_is_no_problem(wanted: Wanted, seen: Seen) -> 
         (DATABASE, Seen([listener(5432, "nginx")], {}), "nginx"),
         (DATABASE, Seen([], {5432: "other"}), "a container of other"),
     ],
-    ids=["web-server", "unknown", "container", "lone-container", "database", "nginx-on-another-port", "no-process"],
+    ids=[
+        "web-server",
+        "other-edge",
+        "edge-before",
+        "unknown",
+        "container",
+        "lone-container",
+        "database",
+        "nginx-on-another-port",
+        "no-process",
+    ],
 )
 def test_stranger_is_named(wanted: Wanted, seen: Seen, holder: str) -> None:
     (problem,) = port_problems([wanted], seen)

@@ -142,3 +142,28 @@ def test_a_log_that_is_gone_afterwards_is_no_error(log: Path) -> None:
 def test_without_a_log_nobody_can_judge(tmp_path: Path) -> None:
     with pytest.raises(ComposeOpsError, match=r"composeops-shop\.log cannot be read .*run the role edge"):
         Traffic(traffic.path("shop", str(tmp_path)))
+
+
+TRAEFIK_LINE = '{"ServiceName":"%s","DownstreamStatus":%d,"OriginDuration":%d}\n'
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        pytest.param(
+            [TRAEFIK_LINE % ("shop-web-80-green@file", 200, 12_000_000)],
+            {"green": Sample(1, 0, {12: 1})},
+            id="answered",
+        ),
+        pytest.param(
+            [TRAEFIK_LINE % ("shop-web-80-blue@file", 502, 1_000_000)], {"blue": Sample(1, 1, {1: 1})}, id="failed"
+        ),
+        pytest.param([TRAEFIK_LINE % ("shop-web-80-blue@file", 101, 9_000_000)], {"blue": Sample(1)}, id="WebSocket"),
+        pytest.param([TRAEFIK_LINE % ("blog-web-80-blue@file", 200, 1)], {}, id="another stack"),
+        pytest.param([TRAEFIK_LINE % ("shop-web-80@file", 200, 1)], {}, id="replaced in place"),
+        pytest.param(["not json\n", "{}\n"], {}, id="something else"),
+    ],
+)
+def test_lines_of_traefik(lines: list[str], expected: dict[str, Sample]) -> None:
+    found = traffic.traefik_parser("shop")(lines)
+    assert found == {"blue": Sample(), "green": Sample(), **expected}

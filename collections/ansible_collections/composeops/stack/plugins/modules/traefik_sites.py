@@ -1,0 +1,340 @@
+#!/usr/bin/python
+# Copyright: ComposeOps contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Keeps every site of a host whose edge is Traefik, in one call."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: traefik_sites
+short_description: Keep the sites of a host behind Traefik
+version_added: 0.1.0
+description:
+  - Does for Traefik what M(composeops.stack.nginx_sites) and M(composeops.stack.certificates) do for nginx, from the
+    same list of sites. It writes the directory that Traefik watches, waits until Traefik says that it serves by it, and
+    puts back what was there when it does not, or when a router does not work. Nothing is reloaded or restarted.
+  - Each stack has a file of its own there, in which a release chooses which colour answers. That choice is kept.
+  - Traefik obtains and renews the certificates itself, one for each site. The module waits for those that are missing
+    and has Traefik ask for them again from time to time.
+  - Names that no site has get no certificate, and on port 80 status 404.
+  - Where the path of one route is the beginning of another's, the longest wins, as with nginx.
+  - What Traefik has nothing for is refused. These are O(sites[].snippet) and a O(sites[].client_max_body_size) other
+    than the default. Bodies of requests are not limited. O(sites[].routes[].websocket) decides about time-outs alone,
+    because Traefik lets every connection be upgraded, and O(sites[].routes[].send_timeout) has no meaning.
+  - O(sites[].routes[].balance=least_conn) takes the less busy of two servers that are drawn.
+options:
+  sites:
+    description: All sites of the host.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: Full host name of the site, which is also the name of its certificate.
+        type: str
+        required: true
+      aliases:
+        description: Further host names, answered alike and covered by the same certificate.
+        type: list
+        elements: str
+        default: []
+      routes:
+        description:
+          - What answers which path. The longest matching path wins.
+          - Each route names O(sites[].routes[].stack), O(sites[].routes[].service) and O(sites[].routes[].port),
+            or O(sites[].routes[].upstream).
+        type: list
+        elements: dict
+        required: true
+        suboptions:
+          path:
+            description: Path prefix, like V(/) or V(/api/). Requests are handed on with their path unchanged.
+            type: str
+            required: true
+          stack:
+            description: Stack of the service.
+            type: str
+          service:
+            description: A routed service of the stack. All its replicas are used, as O(sites[].routes[].balance) says.
+            type: str
+          port:
+            description: Port on which the service listens in its container.
+            type: int
+          upstream:
+            description:
+              - Servers outside any stack of this host, each an IP address and a port, like V(10.0.0.5:8080).
+              - Host names are refused, because nginx does not start while one of them does not resolve.
+            type: list
+            elements: str
+          websocket:
+            description: Whether connections may be upgraded to WebSockets.
+            type: bool
+            default: false
+          balance:
+            description:
+              - How requests are spread over the servers, which are the replicas of the service or the addresses given.
+              - V(round_robin) takes them in turn, V(least_conn) the one with the fewest requests under way.
+              - Routes to the same port of a service share one upstream and have to agree.
+            type: str
+            choices: [round_robin, least_conn]
+            default: round_robin
+          connect_timeout:
+            description: Seconds to wait for a connection to the service.
+            type: int
+            default: 5
+          send_timeout:
+            description:
+              - Seconds the service may take between two reads of a request.
+              - The default is 60, and 3600 where O(sites[].routes[].websocket) is set.
+            type: int
+          read_timeout:
+            description:
+              - Seconds the service may be silent.
+              - The default is 60, and 3600 where O(sites[].routes[].websocket) is set.
+            type: int
+      redirect_to_https:
+        description: Whether port 80 redirects to HTTPS. Otherwise it answers like port 443.
+        type: bool
+        default: true
+      hsts:
+        description: When browsers are told to insist on HTTPS; O(hsts) where it is left out.
+        type: str
+        choices: [auto, always, never]
+      client_max_body_size:
+        description: Largest request body. Traefik only knows it as the default, which does not limit anything.
+        type: str
+        default: 10m
+      headers:
+        description: Header names and values to add to every response of the site.
+        type: dict
+        default: {}
+      snippet:
+        description: Directives of nginx, which are refused.
+        type: str
+        default: ""
+  hsts:
+    description:
+      - When browsers are told to insist on HTTPS. With V(auto), while the host's own list of authorities leads to the
+        certificate that answers.
+    type: str
+    choices: [auto, always, never]
+    default: auto
+  storage:
+    description: The file in which Traefik keeps its certificates.
+    type: path
+    required: true
+  certificate_timeout:
+    description: Seconds that all missing certificates together may take.
+    type: float
+    default: 120
+attributes:
+  check_mode:
+    description: Can run in check mode and return changed status prediction without modifying the target.
+    support: full
+    details: What Traefik would object to, and whether the authority would issue, is not known before.
+  diff_mode:
+    description: Returns the difference of every file that Traefik reads.
+    support: full
+seealso:
+  - module: composeops.stack.nginx_sites
+  - module: composeops.stack.traefik_program
+  - module: composeops.stack.stack
+author:
+  - ComposeOps (@composeops)
+"""
+
+EXAMPLES = r"""
+- name: Serve the shop
+  composeops.stack.traefik_sites:
+    storage: /var/lib/traefik/acme.json
+    sites:
+      - name: shop.example.com
+        routes:
+          - {path: /, stack: shop, service: app, port: 3000}
+          - {path: /_event, stack: shop, service: app, port: 8000, websocket: true}
+"""
+
+RETURN = r"""
+routes:
+  description: Every route and where it leads.
+  returned: success
+  type: list
+  elements: dict
+plan:
+  description: What is done, or would be done in check mode, one sentence each.
+  returned: success
+  type: list
+  elements: str
+  sample: ["change the sites"]
+summary:
+  description: The routes as a table, for the callback P(composeops.stack.summary#callback).
+  returned: success
+  type: list
+  elements: dict
+"""
+
+import contextlib
+import os
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.composeops.stack.plugins.module_utils.certificates.model import Hsts, parse_wanted
+from ansible_collections.composeops.stack.plugins.module_utils.edge.declared import (
+    SITE_OPTIONS,
+    known_endpoints,
+    reported,
+    waiting_for_services,
+)
+from ansible_collections.composeops.stack.plugins.module_utils.edge.model import Site, parse_sites, service_targets
+from ansible_collections.composeops.stack.plugins.module_utils.edge.plan import require_endpoints
+from ansible_collections.composeops.stack.plugins.module_utils.edge.render import Endpoints
+from ansible_collections.composeops.stack.plugins.module_utils.edge.traefik import certificates
+from ansible_collections.composeops.stack.plugins.module_utils.edge.traefik.certificates import Served
+from ansible_collections.composeops.stack.plugins.module_utils.edge.traefik.live import LiveDirectory
+from ansible_collections.composeops.stack.plugins.module_utils.edge.traefik.plan import Plan, make_plan
+from ansible_collections.composeops.stack.plugins.module_utils.edge.traefik.render import RESOLVER, Host, render
+from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
+from ansible_collections.composeops.stack.plugins.module_utils.io.files import exclusive
+from ansible_collections.composeops.stack.plugins.module_utils.io.runner import CommandRunner
+from ansible_collections.composeops.stack.plugins.module_utils.io.traefik import Traefik
+from ansible_collections.composeops.stack.plugins.module_utils.release import state, traefik_file
+from ansible_collections.composeops.stack.plugins.module_utils.release.traefik_file import Choice
+
+ARGUMENT_SPEC: dict[str, Any] = {
+    "sites": {"type": "list", "elements": "dict", "required": True, "options": SITE_OPTIONS},
+    "hsts": {"type": "str", "choices": [choice.value for choice in Hsts], "default": "auto"},
+    "storage": {"type": "path", "required": True},
+    "certificate_timeout": {"type": "float", "default": 120},
+}
+POLL = 0.5
+ASK_AGAIN = 10.0
+"""Seconds after which Traefik, which does not try again by itself, is made to."""
+
+
+@dataclass(frozen=True)
+class Edge:
+    """The parts of the host that this module reads and changes."""
+
+    live: LiveDirectory
+    storage: str
+
+    def certificates(self) -> dict[frozenset[str], bytes]:
+        return certificates.read(self.storage, RESOLVER)
+
+    def served(self, sites: Iterable[Site]) -> dict[str, Served]:
+        return {site.name: certificates.look(site.name) for site in sites}
+
+
+def choices(files_there: Mapping[str, str]) -> dict[str, Choice]:
+    """Return the release that each stack has chosen; of one that was deployed before Traefik, its record knows."""
+    found = {}
+    for stack in state.deployed():
+        text = files_there.get(traefik_file.name(stack))
+        record = state.read_state(stack)
+        if text is not None:
+            found[stack] = traefik_file.parse(text)[0]
+        elif record and record.colour:
+            found[stack] = Choice(record.colour)
+    return found
+
+
+def wants_hsts(sites: Iterable[Site], wanted: Mapping[str, Hsts], served: Mapping[str, Served]) -> frozenset[str]:
+    """Return the sites whose visitors are told to insist on HTTPS."""
+    return frozenset(
+        site.name
+        for site in sites
+        if wanted[site.name] is Hsts.ALWAYS or (wanted[site.name] is Hsts.AUTO and served[site.name].trusted)
+    )
+
+
+def wait_for_certificates(edge: Edge, sites: Iterable[Site], timeout: float) -> dict[str, str]:
+    """Wait until every site answers with its own certificate; return those that do not in time, and why."""
+    began = asked = time.monotonic()
+    while True:
+        missing = certificates.waiting(sites, edge.certificates(), edge.served(sites))
+        now = time.monotonic()
+        if not missing or now - began > timeout:
+            return missing
+        if now - asked > ASK_AGAIN:
+            edge.live.nudge()
+            asked = time.monotonic()
+        time.sleep(POLL)
+
+
+def require_certificates(edge: Edge, sites: Iterable[Site], timeout: float) -> None:
+    """Wait for certificates; raise with what Traefik logged about those that do not come."""
+    since = int(time.time())
+    missing = wait_for_certificates(edge, sites, timeout)
+    if not missing:
+        return
+    argv = ["journalctl", "--no-pager", "--quiet", "--output=cat", "--unit=traefik.service", f"--since=@{since}"]
+    journal = CommandRunner().run(argv, check=False).stdout
+    said = certificates.complaints(journal, missing)
+    raise ComposeOpsError(
+        f"After {timeout:g} s, {'; '.join(f'{site}: {why}' for site, why in missing.items())}."
+        f" Traefik logged: {said[-1] if said else 'nothing about it'}",
+        "Look whether the authority reaches port 80 of this host under that name, then run again.",
+    )
+
+
+def run(params: Mapping[str, Any], *, check: bool) -> dict[str, Any]:
+    sites = parse_sites(params["sites"])
+    hsts = {one.site: one.hsts for one in parse_wanted(params["sites"], params["hsts"])}
+    targets = service_targets(sites)
+    edge = Edge(LiveDirectory(Traefik()), params["storage"])
+    with (
+        contextlib.nullcontext()
+        if check
+        else exclusive(traefik_file.LOCK, "the sites of Traefik", wait=traefik_file.LOCK_WAIT)
+    ):
+        endpoints = known_endpoints(targets)
+        if not check:
+            require_endpoints(sites, [target for target in targets if endpoints[target]])
+            if not os.path.isdir(traefik_file.DIRECTORY):
+                raise ComposeOpsError("Traefik is not installed on this host.", "Run the role edge, which installs it.")
+        served = edge.served(sites)
+        missing = certificates.waiting(sites, edge.certificates(), served)
+        plan = publish(edge, sites, endpoints, wants_hsts(sites, hsts, served), check=check)
+        sentences = [*plan.sentences, *(f"obtain a certificate for {site}: {why}" for site, why in missing.items())]
+        if missing and not check:
+            require_certificates(edge, sites, params["certificate_timeout"])
+            trusted = publish(edge, sites, endpoints, wants_hsts(sites, hsts, edge.served(sites)), check=check)
+            sentences += [sentence for sentence in trusted.sentences if sentence not in sentences]
+    return {
+        "changed": bool(plan.files or missing),
+        "plan": [*sentences, *waiting_for_services(targets, endpoints)],
+        "diff": plan.diff(traefik_file.DIRECTORY),
+        **reported(sites, endpoints),
+    }
+
+
+def publish(edge: Edge, sites: tuple[Site, ...], endpoints: Endpoints, hsts: frozenset[str], *, check: bool) -> Plan:
+    """Have Traefik serve the sites, or say what that changes."""
+    there = edge.live.files()
+    wanted = render(sites, Host(endpoints, choices(there), hsts))
+    plan = make_plan(wanted, there)
+    if check:
+        return plan
+    if plan.files:
+        edge.live.publish(wanted)
+    else:
+        edge.live.confirm()
+    return plan
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
+    try:
+        result = run(module.params, check=module.check_mode)
+    except ComposeOpsError as error:
+        module.fail_json(msg=str(error))
+    if not module._diff:
+        del result["diff"]
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

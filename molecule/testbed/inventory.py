@@ -29,6 +29,12 @@ EXTERNAL = {
     "integrated_alert_webhook": "https://hooks.invalid/{}",
 }
 
+# What plays a server that no registry here carries, and which versions do; the name of each begins with its system's.
+STAND_INS = {
+    "zviewer_gateway": "nginx",
+    "zviewer_consul_image": "consul:1.8",
+}
+
 
 def folder(host: str) -> str:
     return "inventory" if host == hosts.DEFAULT_HOST else f"inventory-{host}"
@@ -98,7 +104,8 @@ def write(directory: StateDirectory, state: State) -> list[str]:
             continue
         place = folder(host)
         directory.write(f"{place}/hosts.yml", _yaml(hosts_document(directory, state, host)))
-        own = {name: value for name, value in external.items() if name.startswith(f"{state.hosts[host].system}_")}
+        differing = {**external, **STAND_INS}
+        own = {name: value for name, value in differing.items() if name.startswith(f"{state.hosts[host].system}_")}
         directory.write(f"{place}/group_vars/all.yml", _yaml(variables(directory, state, host, own)))
         written.append(place)
     if hosts.DEFAULT_HOST in state.hosts:

@@ -188,8 +188,8 @@ COMMON = (
     "# The key is between the client and the gateway.",
     f'proxy_set_header {KEY_HEADER} "";',
     "proxy_set_header Upgrade $http_upgrade;",
-    "proxy_set_header Connection $connection;",
-    *block("map $http_upgrade $connection", ["default upgrade;", "'' '';"]),
+    "proxy_set_header Connection $upgrade_or_keep;",
+    *block("map $http_upgrade $upgrade_or_keep", ["default upgrade;", "'' '';"]),
 )
 
 CORS_HEADERS = (

@@ -52,5 +52,27 @@ PETCARE = System(
     socket=Target("mobile-backend", "mobile-api.petcare.com", "/ws?hello=1"),
 )
 
-SYSTEMS: Mapping[str, System] = {"petcare": PETCARE}
+INTEGRATED = System(
+    targets=(
+        Target("backend", "integrated.example.com", "/api/version"),
+        Target("frontend", "integrated.example.com", "/version.txt", version_in_body=True),
+    ),
+    write=Target("backend", "integrated.example.com", "/api/pets"),
+    slow=Target("backend", "integrated.example.com", "/api/slow?seconds=5"),
+    socket=Target("backend", "integrated.example.com", "/ws?hello=1"),
+)
+
+# Payments and administration want a key, which these clients have not.
+ZVIEWER = System(
+    targets=(
+        Target("main-server", "api.zviewer.com", "/api/version"),
+        Target("media-service", "api.zviewer.com", "/api/media/version"),
+        Target("comments-service", "api.zviewer.com", "/api/comments/version"),
+    ),
+    write=Target("main-server", "api.zviewer.com", "/api/pets"),
+    slow=Target("main-server", "api.zviewer.com", "/api/slow?seconds=5"),
+    socket=Target("main-server", "api.zviewer.com", "/api/ws?hello=1"),
+)
+
+SYSTEMS: Mapping[str, System] = {"petcare": PETCARE, "integrated": INTEGRATED, "zviewer": ZVIEWER}
 """By the name of their inventory."""

@@ -33,7 +33,11 @@ class Received:
 
 @dataclass
 class Receiver:
-    """Listens on a port of the loopback; ``/slack/...``, ``/discord/...`` and ``/json/...`` are the services."""
+    """Listens on a port of its own; ``/slack/...``, ``/discord/...`` and ``/json/...`` are the services."""
+
+    address: str = "127.0.0.1"
+    port: int = 0
+    """0 is any that is free."""
 
     received: list[Received] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
@@ -51,7 +55,7 @@ class Receiver:
             def log_message(self, format: str, *args: object) -> None:
                 """Tests print nothing."""
 
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = http.server.ThreadingHTTPServer((self.address, self.port), Handler)
         self.port = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
@@ -60,7 +64,7 @@ class Receiver:
         self._server.server_close()
 
     def url(self, service: str) -> str:
-        return f"http://127.0.0.1:{self.port}/{service}/T000/very-secret-token"
+        return f"http://{self.address}:{self.port}/{service}/T000/very-secret-token"
 
     def wait_for(self, wanted: Callable[[Received], bool], what: str, timeout: float = 30) -> Received:
         """Return the first alert that is wanted."""

@@ -313,6 +313,17 @@ def test_pet_11_initial_sql_ran_on_the_first_start(host: Any) -> None:
     assert host.check_output(psql) == "1"
 
 
+def test_pet_08_monitor_watches_every_check_and_has_nothing_to_say(host: Any) -> None:
+    """That it heals what fails shows where it is tested alone (tests/integration/test_monitor.py)."""
+    service = host.service("composeops-monitor")
+    assert service.is_enabled
+    assert service.is_running
+    told = json.loads(host.file("/etc/composeops/monitor.json").content_string)
+    said = host.check_output("journalctl --no-pager --output=cat --unit=composeops-monitor")
+    assert f"watching {len(told['checks'])} checks, every 30 s, after 30 s" in said
+    assert [line for line in said.splitlines() if " failed " in line or " failing" in line or "restart" in line] == []
+
+
 def test_rows_and_keys_are_stored_through_the_api(outside: Outside) -> None:
     token = uuid.uuid4().hex
     made = outside.https(APP, "/api/pets", method="POST", body={"name": "Rex", "species": "dog", "request_id": token})

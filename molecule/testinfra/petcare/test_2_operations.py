@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -200,6 +201,15 @@ def test_pet_11_verify_fails_when_a_port_can_be_reached_that_must_not_be(operato
     assert not run.ok
     (message,) = run.failures
     assert "443 can be reached and must not be." in message
+
+
+def test_pet_08_monitor_kept_its_hands_off_what_operators_did(operator: BedHost) -> None:
+    """Releases, a stop, a restart and a service that was sick for a moment are behind it."""
+    audit = operator.output("composeops audit")
+    assert "deploy" in audit
+    assert "health monitor" not in audit
+    state = operator.read("/var/lib/composeops/monitor/state.json")
+    assert {target["restarts_total"] for target in json.loads(state)["targets"].values()} <= {0}
 
 
 def test_whole_site_changes_nothing_after_all_this(operator: BedHost) -> None:

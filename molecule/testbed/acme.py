@@ -5,10 +5,12 @@ Each host has its own, so that several hosts can claim the same names side by si
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import docker
 import urllib3
 
-from testbed import containers, images, machine, names, network, pki
+from testbed import containers, database, images, machine, names, network, pki
 from testbed.containers import Container
 from testbed.state import HostRecord, State, StateDirectory
 from testbed.waiting import wait_for
@@ -36,10 +38,13 @@ def root_file(host: str) -> str:
     return f"acme-root-{host}.pem"
 
 
-def names_file(record: HostRecord, host: str, host_address: str, others: dict[str, str]) -> str:
-    """Names and addresses as in /etc/hosts."""
+def names_file(
+    record: HostRecord, host: str, host_address: str, others: dict[str, str], elsewhere: Mapping[str, str] | None = None
+) -> str:
+    """Names and addresses as in /etc/hosts; `others` are the bed's, `elsewhere` has names of the system's own."""
     lines = [f"{host_address} {host} {host}.testbed {' '.join(record.aliases)}".rstrip()]
     lines += [f"{other} {name}.testbed" for name, other in sorted(others.items())]
+    lines += [f"{other} {name}" for name, other in sorted((elsewhere or {}).items())]
     return "\n".join(lines) + "\n"
 
 
@@ -57,7 +62,8 @@ def ensure(client: docker.DockerClient, directory: StateDirectory, state: State,
         "acme": own,
     }
     host_address = network.address(state.network, record.number)
-    directory.write(f"{folder}/names/hosts", names_file(record, host, host_address, others), mode=0o644)
+    text = names_file(record, host, host_address, others, database.public_names(state, host))
+    directory.write(f"{folder}/names/hosts", text, mode=0o644)
     wanted = Container(
         bed=state.id,
         name=container_name(host),

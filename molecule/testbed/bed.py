@@ -13,6 +13,7 @@ from testbed import (
     bases,
     capabilities,
     catalogue,
+    database,
     engine,
     firewall,
     hosts,
@@ -80,7 +81,7 @@ class Bed:
         del state.hosts[name]
         self.directory.save(state)
         hosts.write_ssh_files(self.directory, state)
-        for folder in (f"hosts/{name}", f"acme/{name}", inventory.folder(name)):
+        for folder in (f"hosts/{name}", f"acme/{name}", f"database/{name}", inventory.folder(name)):
             shutil.rmtree(self.directory / folder, ignore_errors=True)
         (self.directory / acme.root_file(name)).unlink(missing_ok=True)
 
@@ -106,7 +107,16 @@ class Bed:
 
         def host(name: str) -> list[Step]:
             release = state.hosts[name].release
+            databases = [name] if database.wanted_by(state, name) else []
             return [
+                *(
+                    Step(
+                        f"database for {one}",
+                        lambda: database.ensure(client, directory, state, name),
+                        ("image postgres", "network", "certificates"),
+                    )
+                    for one in databases
+                ),
                 Step(
                     f"acme for {name}",
                     lambda: acme.ensure(client, directory, state, name),
@@ -115,7 +125,10 @@ class Bed:
                 Step(
                     f"host {name}",
                     lambda: hosts.ensure(client, directory, state, name, self.progress),
-                    (f"image host-{release}", f"acme for {name}", "capabilities"),
+                    (
+                        *(f"image host-{release}", f"acme for {name}", "capabilities"),
+                        *(f"database for {one}" for one in databases),
+                    ),
                 ),
             ]
 
@@ -124,6 +137,9 @@ class Bed:
         own_images += [catalogue.host(release) for release in sorted(releases)]
         # The default release carries the services.
         base_names = {"trixie", *releases}
+        if not whole and any(database.wanted_by(state, name) for name in wanted):
+            own_images += [image for image in catalogue.upstream(directory) if image.name == "postgres"]
+            base_names.add("bookworm")
         found = [
             Step("network", lambda: self._network(client, state)),
             Step("certificates", self._certificates),

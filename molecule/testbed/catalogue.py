@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from testbed import machine, program, weed, wheels
+import hashlib
+
+from testbed import machine, program, weed, wheel_programs, wheels
 from testbed.images import FOLDER, Files, Image, context_files
 from testbed.state import StateDirectory
 
@@ -11,6 +13,7 @@ SAMPLE_NAMES = (
     *("petcare/backend", "petcare/mobile-backend", "petcare/customer-portal"),
     *("zviewer/main-server", "zviewer/media-service", "zviewer/comments-service"),
     *("zviewer/payments-service", "zviewer/admin-service"),
+    "reflexapp/app",
 )
 
 
@@ -32,7 +35,7 @@ def services(directory: StateDirectory) -> list[Image]:
     ]
 
 
-def upstream() -> list[Image]:
+def upstream(directory: StateDirectory) -> list[Image]:
     """Images that production names from Docker Hub, under those names."""
     return [
         Image(
@@ -72,6 +75,14 @@ def upstream() -> list[Image]:
             upstream="mongo:7",
         ),
         Image(
+            name="traefik",
+            folder="traefik",
+            base="bookworm",
+            publish=("library/traefik:v3.7",),
+            upstream="traefik:v3.7",
+            extra=lambda: {"traefik": wheel_programs.program(directory, "traefik", "traefik").read_bytes()},
+        ),
+        Image(
             name="consul",
             folder="consul",
             base="bookworm",
@@ -105,7 +116,7 @@ def applications() -> list[Image]:
                 name=f"{folder}-{version}",
                 folder=folder,
                 base=base,
-                arguments={"VERSION": version},
+                arguments={"VERSION": version, **(origin(version) if folder == "sample" else {})},
                 publish=publish,
                 after=before.get(folder, ""),
             )
@@ -138,7 +149,12 @@ def integrated(directory: StateDirectory) -> list[Image]:
 
 def published(directory: StateDirectory) -> list[Image]:
     """Every image that the bed's registry has."""
-    return [*upstream(), *applications(), *integrated(directory)]
+    return [*upstream(directory), *applications(), *integrated(directory)]
+
+
+def origin(version: str) -> dict[str, str]:
+    """What the build of an application records of where it came from; made up, and the same each time."""
+    return {"GIT_COMMIT": hashlib.sha256(version.encode()).hexdigest()[:8], "BUILD_DATE": "2026-01-01T00:00:00Z"}
 
 
 def buildable(image: Image) -> bool:

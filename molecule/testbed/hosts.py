@@ -13,7 +13,7 @@ from typing import Any
 import docker
 from docker.errors import NotFound
 
-from testbed import acme, capabilities, containers, images, names, network, systems, traces
+from testbed import acme, capabilities, containers, database, images, names, network, systems, traces
 from testbed.bases import RELEASES
 from testbed.containers import Container
 from testbed.errors import BedError
@@ -38,7 +38,7 @@ def record(
     state: State, name: str, release: str, aliases: Sequence[str] = (), system: str = systems.DEFAULT
 ) -> HostRecord:
     """A checked record for a new host; without `aliases` it has the public names of its system."""
-    if not _NAME.fullmatch(name) or name in _RESERVED or name.startswith("acme-"):
+    if not _NAME.fullmatch(name) or name in _RESERVED or name.startswith(("acme-", "database-")):
         raise BedError(
             f"{name!r} cannot be a host's name.", "Use lower-case letters, digits and hyphens; not registry, s3, acme."
         )
@@ -213,7 +213,7 @@ def stop(client: docker.DockerClient, state: State, name: str) -> None:
 
 def remove(client: docker.DockerClient, state: State, name: str) -> None:
     stop(client, state, name)
-    for container in (name, acme.container_name(name)):
+    for container in (name, acme.container_name(name), database.container_name(name)):
         there = containers.find(client, state.id, container)
         if there is not None:
             there.remove(force=True, v=True)

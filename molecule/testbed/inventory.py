@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from testbed import acme, hosts, registry, store, systems
+from testbed import acme, database, hosts, registry, store, systems
 from testbed.state import REPOSITORY, State, StateDirectory
 
 HEADER = "# Written by the test bed (`bed inventory`); changes are lost.\n---\n"
@@ -74,6 +74,7 @@ def variables(directory: StateDirectory, state: State, host: str, external: dict
             "path_style": True,
         },
         **external,
+        **database.variables(directory, state, host),
     }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import docker
 
-from testbed import acme, containers, engine, hosts, inventory, names, registry, store
+from testbed import acme, containers, database, engine, hosts, inventory, names, registry, store
 from testbed.state import State, StateDirectory
 
 
@@ -40,6 +40,8 @@ def _rows(client: docker.DockerClient, directory: StateDirectory, state: State) 
     for name in sorted(state.hosts):
         places[name] = f"{hosts.address(state, name)}  {ssh_command(directory, name)}  -i {inventory.folder(name)}"
         places[acme.container_name(name)] = acme.directory_url(state, name)
+        if database.wanted_by(state, name):
+            places[database.container_name(name)] = f"postgresql://{database.address(state, name)}:5432"
     rows = []
     for name, place in places.items():
         there = containers.find(client, state.id, name)

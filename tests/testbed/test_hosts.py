@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from testbed import acme, engine, firewall, hosts, inventory, packages, status, store, trees
+from testbed import acme, database, engine, firewall, hosts, inventory, packages, status, store, trees
 from testbed.cli import main
 from testbed.errors import BedError
 from testbed.state import HostRecord, NetworkRecord, State, StateDirectory
@@ -46,6 +46,18 @@ def test_a_new_host_takes_the_next_address(state: State) -> None:
 def test_each_host_is_alone_with_its_public_names(state: State) -> None:
     text = acme.names_file(state.hosts["old"], "old", "10.213.7.21", {"s3": "10.213.7.11"})
     assert text == "10.213.7.21 old old.testbed app.petcare.com\n10.213.7.11 s3.testbed\n"
+
+
+def test_a_system_whose_database_is_elsewhere_finds_it_under_its_own_name(state: State, tmp_path: Path) -> None:
+    state.hosts["app"] = HostRecord("trixie", ["www.jackcwf.com"], 22, system="reflexapp")
+    assert database.public_names(state, "app") == {"pgvctor.jackcwf.com": "10.213.7.212"}
+    assert database.public_names(state, "old") == {}
+    text = acme.names_file(state.hosts["app"], "app", "10.213.7.22", {}, database.public_names(state, "app"))
+    assert text.splitlines()[1:] == ["10.213.7.212 pgvctor.jackcwf.com"]
+    password = database.variables(StateDirectory(tmp_path), state, "app")["reflexapp_database_password"]
+    assert len(password) >= 24
+    assert database.variables(StateDirectory(tmp_path), state, "app") == {"reflexapp_database_password": password}
+    assert database.variables(StateDirectory(tmp_path), state, "old") == {}
 
 
 def test_known_hosts_lines_drop_the_comment() -> None:

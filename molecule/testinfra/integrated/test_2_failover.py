@@ -1,6 +1,7 @@
 """INT-04 and INT-06: what the monitor in the container sees, says and mends.
 
-Its intervals are short here, as the overlay says. What they are in production moves the times: three intervals and one time-out until the restart (docs/monitoring.md).
+Its intervals are short here, as the overlay says. What they are in production moves the times: three intervals and one
+time-out until the restart (docs/monitoring.md).
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ def test_int_04_frozen_backend_is_told_and_restarted(
     assert receiver.refused == []
     times = {"alert": alert.at - began, "serves again": served - began, "recovery told": recovered.at - began}
     print("INT-06, frozen backend:", ", ".join(f"{what} after {seconds:.1f} s" for what, seconds in times.items()))
-    # The same with the intervals of production: three of 30 s, one time-out of 10 s, and what came after the alert here.
+    # With the intervals of production: three of 30 s, one time-out of 10 s, and what came after the alert here.
     in_production = 3 * 30 + 10 + times["serves again"] - times["alert"]
     assert in_production < 120, times
 

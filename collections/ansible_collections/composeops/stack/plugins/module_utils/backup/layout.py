@@ -14,6 +14,8 @@ from datetime import datetime, timezone
 from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Entry
 
 MANIFEST = "manifest.json"
+INCONSISTENT = "inconsistent-"
+"""What the name of an object begins with that is not one moment of what it holds, so that a listing can say so."""
 TIMESTAMP = "%Y%m%dT%H%M%SZ"
 
 BACKUP_ID = re.compile(r"(?P<timestamp>\d{8}T\d{6}Z)-[0-9a-f]{8}\Z")
@@ -67,5 +69,6 @@ def entries(source: str, host: str, objects: Iterable[tuple[str, int]]) -> list[
         began = created(identifier)
         assert began is not None
         sizes = found[identifier]
-        result.append(Entry(source, host, identifier, began, MANIFEST in sizes, sum(sizes.values())))
+        consistent = not any(name.startswith(INCONSISTENT) for name in sizes)
+        result.append(Entry(source, host, identifier, began, MANIFEST in sizes, sum(sizes.values()), consistent))
     return result

@@ -11,7 +11,11 @@ from ansible_collections.composeops.stack.plugins.module_utils.errors import Inv
 
 POSTGRES = "postgres"
 REDIS = "redis"
-TYPES = (POSTGRES, REDIS)
+MONGO = "mongo"
+FILES = "files"
+TYPES = (POSTGRES, REDIS, MONGO, FILES)
+PORTS = {REDIS: 6379, MONGO: 27017}
+"""Where servers listen unless a source says otherwise."""
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
 """How far ahead of this host's clock a backup may be dated before it is not believed."""
@@ -35,18 +39,22 @@ class Store:
 
 @dataclass(frozen=True)
 class Source:
-    """Something that is backed up: one database of a stack's PostgreSQL, or a stack's Redis."""
+    """Something that is backed up: a database of a stack's PostgreSQL or MongoDB, a stack's Redis, or files."""
 
     name: str
     type: str
     stack: str
-    service: str
+    service: str = ""
     database: str = ""
     user: str = ""
     password_secret: str = ""
-    port: int = 6379
+    port: int = PORTS[REDIS]
     schedule: str = "daily"
     timeout: int = 4 * 3600
+    paths: tuple[str, ...] = ()
+    """Files and directories of the host."""
+    volumes: tuple[str, ...] = ()
+    """Named volumes of the stack, as its compose file calls them."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +92,8 @@ class Entry:
     created: datetime
     committed: bool
     bytes: int
+    consistent: bool = True
+    """Whether it is one moment of what it holds."""
 
     def age(self, now: datetime) -> timedelta:
         return max(now - self.created, timedelta(0))

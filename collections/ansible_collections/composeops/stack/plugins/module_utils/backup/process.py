@@ -104,9 +104,13 @@ class Process:
             with contextlib.suppress(BrokenPipeError):
                 _present(stream).close()
 
-    def _said(self) -> str:
+    def said(self) -> str:
+        """Return everything that the process has written to its standard error."""
         self._errors.seek(0)
-        return self._errors.read().decode("utf-8", "replace").strip()[-2000:] or "nothing"
+        return self._errors.read().decode("utf-8", "replace")
+
+    def _said(self) -> str:
+        return self.said().strip()[-2000:] or "nothing"
 
 
 def feed(argv: Sequence[str], path: str, *, purpose: str, secret: str, deadline: float) -> None:

@@ -12,9 +12,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ansible_collections.composeops.stack.plugins.module_utils.backup import (
+    archive_restore,
     capacity,
     catalogue,
     layout,
+    mongo_restore,
     plan,
     postgres_restore,
     records,
@@ -25,6 +27,8 @@ from ansible_collections.composeops.stack.plugins.module_utils.backup import (
 from ansible_collections.composeops.stack.plugins.module_utils.backup.interruption import interruptible
 from ansible_collections.composeops.stack.plugins.module_utils.backup.manifest import Manifest
 from ansible_collections.composeops.stack.plugins.module_utils.backup.model import (
+    FILES,
+    MONGO,
     POSTGRES,
     REDIS,
     Entry,
@@ -38,7 +42,12 @@ from ansible_collections.composeops.stack.plugins.module_utils.io.runner import 
 from ansible_collections.composeops.stack.plugins.module_utils.release.audit import Via
 from ansible_collections.composeops.stack.plugins.module_utils.release.run import PLACES, Places, StackRun, stack_run
 
-RESTORERS: dict[str, Restorer] = {POSTGRES: postgres_restore.RESTORER, REDIS: redis_restore.RESTORER}
+RESTORERS: dict[str, Restorer] = {
+    POSTGRES: postgres_restore.RESTORER,
+    REDIS: redis_restore.RESTORER,
+    MONGO: mongo_restore.RESTORER,
+    FILES: archive_restore.RESTORER,
+}
 
 NEWEST = "newest"
 """The word that names the newest backup that can be believed."""

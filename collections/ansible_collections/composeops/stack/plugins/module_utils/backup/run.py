@@ -12,9 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ansible_collections.composeops.stack.plugins.module_utils.backup import (
+    archive,
     catalogue,
     layout,
     manifest,
+    mongo,
     plan,
     postgres,
     records,
@@ -23,7 +25,14 @@ from ansible_collections.composeops.stack.plugins.module_utils.backup import (
 )
 from ansible_collections.composeops.stack.plugins.module_utils.backup.interruption import interruptible
 from ansible_collections.composeops.stack.plugins.module_utils.backup.manifest import Manifest
-from ansible_collections.composeops.stack.plugins.module_utils.backup.model import POSTGRES, REDIS, Settings, Source
+from ansible_collections.composeops.stack.plugins.module_utils.backup.model import (
+    FILES,
+    MONGO,
+    POSTGRES,
+    REDIS,
+    Settings,
+    Source,
+)
 from ansible_collections.composeops.stack.plugins.module_utils.backup.producer import Producer, Production
 from ansible_collections.composeops.stack.plugins.module_utils.backup.upload import Upload
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
@@ -31,7 +40,12 @@ from ansible_collections.composeops.stack.plugins.module_utils.io.files import e
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Runner
 from ansible_collections.composeops.stack.plugins.module_utils.io.s3 import Bucket
 
-PRODUCERS: dict[str, Producer] = {POSTGRES: postgres.produce, REDIS: redis.produce}
+PRODUCERS: dict[str, Producer] = {
+    POSTGRES: postgres.produce,
+    REDIS: redis.produce,
+    MONGO: mongo.produce,
+    FILES: archive.produce,
+}
 
 SECOND = "%Y-%m-%dT%H:%M:%SZ"
 

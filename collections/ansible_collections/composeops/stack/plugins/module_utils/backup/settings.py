@@ -8,11 +8,15 @@ Modules and the program read the same file, so credentials are in no module argu
 from __future__ import annotations
 
 import json
+import os
 import re
 from typing import Any
 
 from ansible_collections.composeops.stack.plugins.module_utils.backup import layout
 from ansible_collections.composeops.stack.plugins.module_utils.backup.model import (
+    FILES,
+    MONGO,
+    PORTS,
     POSTGRES,
     TYPES,
     Settings,
@@ -71,16 +75,52 @@ def parse(text: str, path: str = PATH) -> Settings:
 
 
 def _source(item: dict[str, Any]) -> Source:
-    source = Source(**item)
+    lists: dict[str, Any] = {name: tuple(item[name]) for name in ("paths", "volumes") if name in item}
+    port = {"port": PORTS[MONGO]} if item.get("type") == MONGO else {}
+    given: dict[str, Any] = {**port, **item, **lists}
+    source = Source(**given)
     _name(source.name, "source")
-    if source.type not in TYPES:
-        raise InvalidInput(f"Backup source {source.name}: type {source.type} is none of {', '.join(TYPES)}.", _REMEDY)
-    if source.type == POSTGRES:
-        if not DATABASE.match(source.database):
-            raise InvalidInput(f"Backup source {source.name}: {source.database!r} is no database name.", _REMEDY)
-        if not source.user:
-            raise InvalidInput(f"Backup source {source.name}: it has no database user.", _REMEDY)
+    problem = _problem(source)
+    if problem:
+        raise InvalidInput(f"Backup source {source.name}: {problem}.", _REMEDY)
     return source
+
+
+def _problem(source: Source) -> str:
+    """Return what is wrong with a source, or nothing."""
+    if source.type not in TYPES:
+        return f"type {source.type} is none of {', '.join(TYPES)}"
+    return _problem_of_files(source) if source.type == FILES else _problem_of_server(source)
+
+
+def _problem_of_server(source: Source) -> str:
+    if source.paths or source.volumes:
+        return f"paths and volumes are of type {FILES}"
+    if not source.service:
+        return "it has no service"
+    if source.type in (POSTGRES, MONGO) and not DATABASE.match(source.database):
+        return f"{source.database!r} is no database name"
+    if source.type == POSTGRES and not source.user:
+        return "it has no database user"
+    if source.type == MONGO and bool(source.user) != bool(source.password_secret):
+        return "user and password_secret belong together"
+    return ""
+
+
+def _problem_of_files(source: Source) -> str:
+    if not source.paths and not source.volumes:
+        return "it has neither paths nor volumes"
+    for path in source.paths:
+        if not os.path.isabs(path) or os.path.normpath(path) != path or path == "/":
+            return f"{path!r} is no plain absolute path"
+        if any(path != other and path.startswith(f"{other}/") for other in source.paths):
+            return f"{path} is in another of its paths"
+    for name in (*source.paths, *source.volumes):
+        if (*source.paths, *source.volumes).count(name) > 1:
+            return f"{name} is there twice"
+    if not all(layout.NAME.match(name) for name in source.volumes):
+        return "a volume is named as the compose file does, without its stack"
+    return ""
 
 
 def _name(value: str, what: str) -> str:

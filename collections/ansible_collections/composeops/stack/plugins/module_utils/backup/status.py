@@ -14,6 +14,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.backup.model impo
 from ansible_collections.composeops.stack.plugins.module_utils.backup.records import Record
 
 TITLE = "Backups"
+INCONSISTENT = "not a consistent snapshot"
 COLUMNS = ["source", "newest backup", "age", "size", "kept", "schedule", "last run"]
 
 
@@ -76,17 +77,19 @@ def listing(status: Status) -> tuple[list[str], Sequence[Sequence[str]]]:
             entry.id,
             "in the future" if entry.from_the_future(status.now) else report.duration(entry.age(status.now)),
             report.size(entry.bytes),
+            "" if entry.consistent else INCONSISTENT,
         ]
         for entry in status.committed
     ]
-    return [f"backups of {status.source.name}", "age", "size"], rows
+    return [f"backups of {status.source.name}", "age", "size", "note"], rows
 
 
 def _row(status: Status) -> list[str]:
     newest = status.newest
     shown = ["none", "", ""]
     if newest is not None:
-        shown = [newest.id, report.duration(newest.age(status.now)), report.size(newest.bytes)]
+        size = report.size(newest.bytes) + ("" if newest.consistent else f", {INCONSISTENT}")
+        shown = [newest.id, report.duration(newest.age(status.now)), size]
     return [status.source.name, *shown, str(len(status.committed)), status.source.schedule, _last_run(status)]
 
 
@@ -105,4 +108,5 @@ def _entry(entry: Entry, now: datetime) -> dict[str, Any]:
         "created": entry.created.isoformat(),
         "age_seconds": int(entry.age(now).total_seconds()),
         "bytes": entry.bytes,
+        "consistent": entry.consistent,
     }

@@ -55,7 +55,8 @@ def _value(value: Any) -> tuple[int, bytes]:
     elif value is None:
         result = 0x0A, b""
     elif isinstance(value, int):
-        short = value in _INT32 and not isinstance(value, Long)
+        # A range looks through all its numbers for what is not exactly an int.
+        short = not isinstance(value, Long) and value in _INT32
         result = (0x10, struct.pack("<i", value)) if short else (0x12, struct.pack("<q", value))
     elif isinstance(value, float):
         result = 0x01, struct.pack("<d", value)

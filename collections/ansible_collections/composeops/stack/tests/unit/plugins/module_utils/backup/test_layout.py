@@ -55,3 +55,8 @@ def test_only_a_manifest_commits() -> None:
 )
 def test_foreign_keys_are_no_backups(key: str) -> None:
     assert layout.entries("app", "h", [(key, 1)]) == []
+
+
+def test_a_backup_says_by_its_objects_that_it_is_not_one_moment() -> None:
+    objects = [("db/h/20260131T100000Z-00000000/inconsistent-dump", 5), ("db/h/20260131T110000Z-00000000/dump", 5)]
+    assert [entry.consistent for entry in layout.entries("db", "h", objects)] == [False, True]

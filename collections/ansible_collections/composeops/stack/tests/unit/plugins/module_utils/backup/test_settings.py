@@ -22,6 +22,17 @@ DATABASE = {
 }
 REDIS = {"name": "redis", "type": "redis", "stack": "petcare", "service": "redis", "password_secret": "REDIS_PASSWORD"}
 
+MONGO = {
+    "name": "documents",
+    "type": "mongo",
+    "stack": "shop",
+    "service": "mongodb",
+    "database": "shop",
+    "user": "root",
+    "password_secret": "MONGO_PASSWORD",
+}
+FILES = {"name": "config", "type": "files", "stack": "shop", "paths": ["/etc/shop"], "volumes": ["uploads"]}
+
 
 def text(**changes: Any) -> str:
     return json.dumps({"host": "petcare1", "store": STORE, "sources": [DATABASE, REDIS], **changes})
@@ -34,6 +45,16 @@ def test_everything_is_read() -> None:
     assert read.source("database") == Source("database", "postgres", "petcare", "postgres", "pet_system", "petuser")
     assert read.chosen(()) == read.sources
     assert read.chosen(("redis", "database")) == (read.source("redis"), read.source("database"))
+
+
+def test_each_kind_of_source_has_its_own_port() -> None:
+    read = settings.parse(text(sources=[REDIS, MONGO, {**MONGO, "name": "other", "port": 1234}]))
+    assert [source.port for source in read.sources] == [6379, 27017, 1234]
+
+
+def test_files_are_read() -> None:
+    source = settings.parse(text(sources=[FILES])).source("config")
+    assert (source.paths, source.volumes) == (("/etc/shop",), ("uploads",))
 
 
 def test_an_unknown_source_names_those_there_are() -> None:
@@ -57,7 +78,18 @@ def test_a_secret_is_not_shown_by_accident() -> None:
         pytest.param(text(sources=[{**REDIS, "shedule": "daily"}]), "shedule", id="unknown key of a source"),
         pytest.param(text(sources=[REDIS, REDIS]), "two sources called redis", id="one name twice"),
         pytest.param(text(sources=[{**REDIS, "name": "../x"}]), "is not a source name", id="name that is a path"),
-        pytest.param(text(sources=[{**REDIS, "type": "mongo"}]), "type mongo is none of", id="unknown type"),
+        pytest.param(text(sources=[{**REDIS, "type": "mysql"}]), "type mysql is none of", id="unknown type"),
+        pytest.param(text(sources=[{**REDIS, "service": ""}]), "has no service", id="no service"),
+        pytest.param(text(sources=[{**REDIS, "paths": ["/etc"]}]), "are of type files", id="paths of a server"),
+        pytest.param(text(sources=[{**MONGO, "user": ""}]), "belong together", id="password of nobody"),
+        pytest.param(text(sources=[{**MONGO, "database": ""}]), "is no database name", id="no database"),
+        pytest.param(text(sources=[{**FILES, "paths": [], "volumes": []}]), "neither paths nor", id="nothing"),
+        pytest.param(text(sources=[{**FILES, "paths": ["etc"]}]), "no plain absolute path", id="relative"),
+        pytest.param(text(sources=[{**FILES, "paths": ["/etc/../root"]}]), "no plain absolute path", id="dots"),
+        pytest.param(text(sources=[{**FILES, "paths": ["/"]}]), "no plain absolute path", id="everything"),
+        pytest.param(text(sources=[{**FILES, "paths": ["/a", "/a/b"]}]), "is in another of its paths", id="nested"),
+        pytest.param(text(sources=[{**FILES, "volumes": ["a", "a"]}]), "is there twice", id="volume twice"),
+        pytest.param(text(sources=[{**FILES, "volumes": ["../a"]}]), "as the compose file does", id="volume as a path"),
         pytest.param(text(sources=[{**DATABASE, "database": "x host=y"}]), "is no database name", id="injection"),
         pytest.param(text(sources=[{**DATABASE, "user": ""}]), "has no database user", id="no user"),
     ],

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -48,6 +49,7 @@ def test_data_is_limited_to_the_newest() -> None:
         "created": "2026-01-31T10:00:00+00:00",
         "age_seconds": 7200,
         "bytes": 1024,
+        "consistent": True,
     }
 
 
@@ -76,5 +78,12 @@ def test_the_table_shows_the_last_run(run: Record, shown: str) -> None:
 
 def test_the_listing_marks_what_cannot_be_believed() -> None:
     columns, rows = status.listing(of(YOUNG, FUTURE))
-    assert len(columns) == len(rows[0]) == 3
+    assert len(columns) == len(rows[0]) == 4
     assert [row[1] for row in rows] == ["2 h", "in the future"]
+
+
+def test_a_backup_that_is_not_one_moment_is_called_so() -> None:
+    dumped = replace(YOUNG, consistent=False)
+    assert status.listing(of(dumped))[1][0][3] == "not a consistent snapshot"
+    (table,) = status.summary([of(dumped)])
+    assert table["rows"][0][3] == "1.0 KiB, not a consistent snapshot"

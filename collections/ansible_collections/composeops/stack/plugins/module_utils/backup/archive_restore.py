@@ -1,0 +1,183 @@
+# Copyright: ComposeOps contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Restores files and volumes: into a new directory beside each, compared with the manifest, then renamed into place.
+
+A volume stays the directory that containers have mounted; what is in it is exchanged.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tarfile
+from collections.abc import Iterator, Mapping
+
+from ansible_collections.composeops.stack.plugins.module_utils.backup import archive, capacity
+from ansible_collections.composeops.stack.plugins.module_utils.backup.archive import OURS, Root
+from ansible_collections.composeops.stack.plugins.module_utils.backup.restorer import Job, Outcome, Restorer
+from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
+
+Move = tuple[str, str]
+
+
+def new_place(root: Root) -> str:
+    """Return where a root is restored to: on the same file system, so that a rename puts it in place."""
+    if root.volume:
+        return os.path.join(root.path, f"{OURS}restoring")
+    return os.path.join(os.path.dirname(root.path), f"{OURS}restoring-{os.path.basename(root.path)}")
+
+
+def aside(root: Root, stamp: str) -> str:
+    """Return where what was there is kept."""
+    return os.path.join(root.path, f"{OURS}before_{stamp}") if root.volume else f"{root.path}.before_{stamp}"
+
+
+def moves(root: Root, stamp: str) -> Iterator[Move]:
+    """Yield the renames that put a restored root in place, looking at the disk as they come up."""
+    if not root.volume:
+        if os.path.lexists(root.path):
+            yield root.path, aside(root, stamp)
+        yield new_place(root), root.path
+        return
+    os.mkdir(aside(root, stamp), mode=0o700)
+    for name in sorted(os.listdir(root.path)):
+        if not name.startswith(OURS):
+            yield os.path.join(root.path, name), os.path.join(aside(root, stamp), name)
+    for name in sorted(os.listdir(new_place(root))):
+        yield os.path.join(new_place(root), name), os.path.join(root.path, name)
+
+
+def examine(job: Job) -> list[str]:
+    """Refuse what cannot succeed, and say what would be done."""
+    declared = _roots(job)
+    _require_room(job, declared)
+    places = ", ".join(root.path for root in declared)
+    return [
+        f"Unpack beside {places}, and compare every name, owner, mode and content with the manifest.",
+        "Rename what is there aside, and what was restored into its place.",
+    ]
+
+
+def apply(job: Job, paths: Mapping[str, str]) -> Outcome:
+    """Restore; where anything fails, the files that were there are in their places."""
+    declared = _roots(job)
+    _require_room(job, declared)
+    done: list[Move] = []
+    try:
+        _unpack(paths[archive.ARCHIVE], declared)
+        archive.check(job.manifest.invariants, archive.tally([Root(root.name, new_place(root)) for root in declared]))
+        for root in declared:
+            for old, new in moves(root, job.stamp):
+                os.rename(old, new)
+                done.append((old, new))
+            if root.volume:
+                _take_directory(new_place(root), root.path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            for old, new in reversed(done):
+                os.rename(new, old)
+            for root in declared:
+                if root.volume and os.path.isdir(aside(root, job.stamp)):
+                    os.rmdir(aside(root, job.stamp))
+        raise
+    finally:
+        for root in declared:
+            _remove(new_place(root))
+    kept = [aside(root, job.stamp) for root in declared if os.path.lexists(aside(root, job.stamp))]
+    entries = job.manifest.invariants["entries"]
+    notes = (f"{entries} entries, as in the backup.", "Restart what has read the old ones (playbooks/restart.yml).")
+    return Outcome(kept=", ".join(kept), removal=f"rm -r {' '.join(kept)}" if kept else "", notes=notes)
+
+
+def _unpack(path: str, declared: list[Root]) -> None:
+    for root in declared:
+        _remove(new_place(root))
+        os.makedirs(os.path.dirname(new_place(root)), mode=0o755, exist_ok=True)
+    with tarfile.open(path, "r:gz") as tar:
+        late: list[tuple[tarfile.TarInfo, str]] = []
+        for member in tar:
+            place = destination(member.name, declared)
+            _write(tar, member, place)
+            if member.isdir():
+                late.append((member, place))
+        # A directory that may not be written to is closed when everything is in it.
+        for member, place in reversed(late):
+            _own(member, place)
+
+
+def destination(name: str, declared: list[Root]) -> str:
+    """Return where a member of the archive goes; raise for one that would leave the roots."""
+    for root in declared:
+        if name == root.name:
+            return new_place(root)
+        if name.startswith(f"{root.name}/"):
+            rest = name[len(root.name) + 1 :]
+            if not {"", ".", ".."}.intersection(rest.split("/")):
+                return os.path.join(new_place(root), rest)
+    raise ComposeOpsError(f"The backup holds {name}, which the source does not declare.", "Choose another backup.")
+
+
+def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, path: str) -> None:
+    if member.isdir():
+        os.mkdir(path, mode=0o700)
+        return
+    if member.issym():
+        os.symlink(member.linkname, path)
+    elif member.isreg():
+        source = tar.extractfile(member)
+        assert source is not None
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as target:
+            shutil.copyfileobj(source, target, 1024 * 1024)
+            target.flush()
+            os.fsync(target.fileno())
+    elif member.isfifo():
+        os.mkfifo(path, mode=0o600)
+    else:
+        raise ComposeOpsError(f"The backup holds {member.name}, a device.", "Choose another backup.")
+    _own(member, path)
+
+
+def _own(member: tarfile.TarInfo, path: str) -> None:
+    os.chown(path, member.uid, member.gid, follow_symlinks=False)
+    if not member.issym():
+        os.chmod(path, member.mode & 0o7777)
+        os.utime(path, (member.mtime, member.mtime))
+
+
+def _take_directory(restored: str, path: str) -> None:
+    """Give a volume the owner and mode that it had; it is a directory that is never exchanged."""
+    status = os.lstat(restored)
+    os.chown(path, status.st_uid, status.st_gid)
+    os.chmod(path, status.st_mode & 0o7777)
+
+
+def _roots(job: Job) -> list[Root]:
+    wanted = job.manifest.origin
+    if set(wanted["paths"]) != set(job.source.paths) or set(wanted["volumes"]) != set(job.source.volumes):
+        raise ComposeOpsError(
+            f"Backup {job.manifest.id} holds {', '.join([*wanted['paths'], *wanted['volumes']])}; source "
+            f"{job.source.name} now declares {', '.join([*job.source.paths, *job.source.volumes])}.",
+            "Declare the same for the restore, or unpack the archive by hand.",
+        )
+    return archive.roots(job.source, job.runner)
+
+
+def _require_room(job: Job, declared: list[Root]) -> None:
+    for root in declared:
+        directory = root.path
+        while not os.path.isdir(directory):
+            directory = os.path.dirname(directory)
+        free = shutil.disk_usage(directory).free
+        capacity.require(f"The disk of {root.path}", free=free, needed=int(job.manifest.origin["bytes"]))
+
+
+def _remove(path: str) -> None:
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path)
+    else:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+
+
+RESTORER = Restorer(examine, apply)

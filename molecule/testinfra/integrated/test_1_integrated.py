@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import uuid
-from datetime import datetime
 from typing import Any
 
 import pytest
@@ -31,11 +30,6 @@ def containers(host: Any) -> dict[str, dict[str, Any]]:
 @pytest.fixture(scope="module")
 def app(containers: dict[str, dict[str, Any]]) -> str:
     return str(containers["app"]["Id"])
-
-
-def moment(text: str) -> datetime:
-    """Read the engine's time stamps, whose nanoseconds Python does not take."""
-    return datetime.fromisoformat(text[:26].rstrip("Z") + "+00:00")
 
 
 def test_int_01_one_container_runs_everything_under_supervisord(
@@ -178,12 +172,12 @@ def test_int_05_nothing_fills_the_disk(host: Any, app: str, containers: dict[str
     }
 
 
-def test_int_06_container_was_healthy_within_two_minutes(containers: dict[str, dict[str, Any]]) -> None:
-    state = containers["app"]["State"]
-    passed = [moment(entry["End"]) for entry in state["Health"]["Log"] if not entry["ExitCode"]]
-    assert passed, "no health check has passed"
-    # The engine keeps the last five: a bound from above.
-    assert state["Health"]["Status"] == "healthy"
+def test_int_06_container_starts_within_two_minutes(host: Any) -> None:
+    """From the creation of the container until the engine calls it healthy, in every release so far."""
+    releases = json.loads(host.check_output("composeops releases --json"))[STACK]
+    started = [release["seconds"]["start"] for release in releases]
+    print("INT-06, seconds to start:", started)
+    assert 0 < max(started) < 120
 
 
 def test_int_07_image_came_from_a_registry(host: Any) -> None:

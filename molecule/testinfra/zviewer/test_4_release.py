@@ -1,0 +1,75 @@
+"""All five services and their gateway move to another version, with one instance more, while clients use them."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from tests.integration.bed_host import BedHost
+from tests.load.process import Load
+from tests.load.report import Report, Verdict
+from tests.support.outside import Outside
+from tests.support.zviewer import PATHS, ask, instances, keys, play, version
+
+ATTEMPTS = 3
+"""Of a run in which the generator itself fell behind; nothing else is done twice."""
+REPLICAS = {**dict.fromkeys([*PATHS, "gateway"], 2), "main-server": 3}
+
+
+class Partner(threading.Thread):
+    """A client with a key, a few times a second: the services that want one are not among those under load."""
+
+    def __init__(self, outside: Outside, key: str) -> None:
+        super().__init__(daemon=True)
+        self.answers: list[tuple[str, int, str]] = []
+        self._outside, self._key = outside, key
+        self._ended = threading.Event()
+
+    def run(self) -> None:
+        while not self._ended.wait(0.3):
+            for service in ("payments-service", "admin-service"):
+                answer = ask(self._outside, service, "/version", key=self._key)
+                self.answers.append((service, answer.status, answer.headers.get("x-app-version", "")))
+
+    def end(self) -> None:
+        self._ended.set()
+        self.join()
+
+
+def released_under_load(operator: BedHost, outside: Outside) -> tuple[Report, Partner, float]:
+    """Deploy 1.1.0 and go back again while 100 requests a second come in; return what the clients saw."""
+    for _ in range(ATTEMPTS):
+        partner = Partner(outside, keys(operator)["partner"])
+        with Load(operator.inventory, system="zviewer", rate=100) as load:
+            partner.start()
+            began = time.monotonic()
+            play(operator, "deploy", zviewer_version="1.1.0", zviewer_replicas=REPLICAS)
+            seconds = time.monotonic() - began
+            counted = {service: len(found) for service, found in instances(operator.output).items()}
+            assert counted == {**REPLICAS, "postgres": 1, "consul": 1}
+            play(operator, "rollback")
+            partner.end()
+        if load.report.verdict is not Verdict.INVALID:
+            return load.report, partner, seconds
+    pytest.fail(f"the load generator fell behind {ATTEMPTS} times: this machine is too busy to tell anything")
+
+
+def test_zvw_04_release_of_all_services_and_rollback_lose_no_request(operator: BedHost, outside: Outside) -> None:
+    assert version(outside) == "1.0.0"
+    report, partner, seconds = released_under_load(operator, outside)
+    print(report)
+    print(f"deployed after {seconds:.0f} s")
+    assert report.passed, report
+    assert [answer for answer in partner.answers if answer[1] != 200] == []
+    seen = {(service, name) for service, _, name in partner.answers}
+    assert seen == {(service, name) for service in ("payments-service", "admin-service") for name in ("1.0.0", "1.1.0")}
+    # ZVW-08: a deployment takes less than five minutes.
+    assert seconds < 300
+    assert version(outside) == "1.0.0"
+    assert len(instances(operator.output)["main-server"]) == 2
+
+
+def test_second_deploy_changes_nothing(operator: BedHost) -> None:
+    assert play(operator, "deploy").changed == []

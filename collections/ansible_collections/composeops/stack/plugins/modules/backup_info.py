@@ -74,7 +74,8 @@ sources:
       type: str
       returned: success
     newest:
-      description: The newest committed backup that can be believed, with C(id), C(created), C(age_seconds), C(bytes).
+      description: The newest committed backup that can be believed, with C(id), C(created), C(age_seconds), C(bytes),
+        and C(consistent), which is false where it is not one moment of what it holds.
       type: dict
       returned: success
     count:

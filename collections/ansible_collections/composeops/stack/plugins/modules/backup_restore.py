@@ -17,6 +17,11 @@ description:
     Roles that are missing are made; roles that exist keep their passwords.
   - A Redis is loaded by a throw-away server of the same image, which also writes the append-only files. The service is
     stopped while files are swapped, a second or two, and always started again.
+  - A MongoDB database is restored into collections of new names, which are then renamed, one after the other.
+    A dump of a replica set is replayed into the collections where they are, because its log knows no other names.
+    Views are left as they are.
+  - Files are unpacked beside those that are there, compared, and renamed into place. What has read the old ones is to be
+    restarted.
   - Where a step fails, the data that was there still serves. A run that was killed is undone or finished by the next
     backup or restore of the source.
   - Works on a stack that was deployed again, empty, after its containers and volumes were destroyed.

@@ -35,12 +35,14 @@ options:
           - V(certificate) judges the certificate that is served for O(checks[].host); it must be trusted.
           - V(postgres) runs a query in a stack's PostgreSQL.
           - V(redis) sends a PING to a stack's Redis.
+          - V(mongo) pings a stack's MongoDB and, with O(checks[].user), logs in.
+          - V(log) looks for lines that containers have written of late, and accepts O(checks[].most) of them.
           - V(container) looks at the containers of one service or of a whole stack.
           - V(backup_age) looks for the newest committed backup of a source in the store.
           - V(exposure) connects to ports and accepts that only the allowed ones answer.
         type: str
         required: true
-        choices: [http, websocket, tcp, certificate, postgres, redis, container, backup_age, exposure]
+        choices: [http, websocket, tcp, certificate, postgres, redis, mongo, log, container, backup_age, exposure]
       timeout:
         description: Seconds one attempt may take. 10 unless said otherwise.
         type: float
@@ -106,25 +108,35 @@ options:
         description: Days the certificate must still last. 14 unless said otherwise.
         type: float
       stack:
-        description: The stack of C(postgres), C(redis) and C(container).
+        description: The stack of C(postgres), C(redis), C(mongo), C(log) and C(container).
         type: str
       service:
-        description: The service of C(postgres) and C(redis), and of C(container) where it is not all of them.
+        description: The service of C(postgres), C(redis), C(mongo), and of C(log) and C(container) where not of all.
         type: str
       user:
-        description: The database user of C(postgres).
+        description: The database user of C(postgres), and of C(mongo), where it is one of the database C(admin).
         type: str
       database:
         description: The database of C(postgres).
         type: str
       password_secret:
         description:
-          - Name of the stack's secret that C(postgres) and C(redis) log in with. PostgreSQL is then asked over the
-            container's network, as applications ask it; without it, over its local socket.
+          - Name of the stack's secret that C(postgres), C(redis) and C(mongo) log in with. PostgreSQL is then asked
+            over the container's network, as applications ask it; without it, over its local socket.
         type: str
       query:
         description: The query of C(postgres). V(SELECT 1) unless said otherwise.
         type: str
+      pattern:
+        description: Regular expression that C(log) searches for in each line; the
+          words C(ERROR) and C(CRITICAL) unless said otherwise.
+        type: str
+      window:
+        description: How far back C(log) looks, such as V(5m), which is the default.
+        type: str
+      most:
+        description: So many lines C(log) accepts. 0 unless said otherwise.
+        type: int
       source:
         description: The backup source of C(backup_age).
         type: str
@@ -334,6 +346,9 @@ CHECK_SPEC: dict[str, Any] = {
     # The name of a secret is not one; its value never comes near this module's arguments.
     "password_secret": {"type": "str", "no_log": False},
     "query": {"type": "str"},
+    "pattern": {"type": "str"},
+    "window": {"type": "str"},
+    "most": {"type": "int"},
     "source": {"type": "str"},
     "max_age": {"type": "str"},
     "ports": {"type": "list", "elements": "int"},

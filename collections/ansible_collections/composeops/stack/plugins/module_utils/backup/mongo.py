@@ -17,10 +17,9 @@ from ansible_collections.composeops.stack.plugins.module_utils.backup import lay
 from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Source
 from ansible_collections.composeops.stack.plugins.module_utils.backup.process import Process
 from ansible_collections.composeops.stack.plugins.module_utils.backup.producer import Production, Stream
-from ansible_collections.composeops.stack.plugins.module_utils.backup.redis import address
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.io import mongo
-from ansible_collections.composeops.stack.plugins.module_utils.io.docker import Docker
+from ansible_collections.composeops.stack.plugins.module_utils.io.docker import Docker, address
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Runner
 from ansible_collections.composeops.stack.plugins.module_utils.secrets import store
 

@@ -14,7 +14,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.backup.model impo
 from ansible_collections.composeops.stack.plugins.module_utils.backup.producer import Production, Stream
 from ansible_collections.composeops.stack.plugins.module_utils.backup.redis_client import RedisClient, connected
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
-from ansible_collections.composeops.stack.plugins.module_utils.io.docker import Docker
+from ansible_collections.composeops.stack.plugins.module_utils.io.docker import Docker, address
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Runner
 from ansible_collections.composeops.stack.plugins.module_utils.secrets import store
 
@@ -24,14 +24,6 @@ DUMP = "dump.rdb"
 def password(source: Source) -> str:
     """Return the password of the server; empty where it has none."""
     return first_line(store.get(source.stack, source.password_secret)) if source.password_secret else ""
-
-
-def address(container: Mapping[str, Any]) -> str:
-    """Return where this host reaches a running container."""
-    for network in container["NetworkSettings"]["Networks"].values():
-        if network["IPAddress"]:
-            return str(network["IPAddress"])
-    return "127.0.0.1"
 
 
 @contextlib.contextmanager

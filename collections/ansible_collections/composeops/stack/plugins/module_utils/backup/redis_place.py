@@ -12,6 +12,7 @@ from typing import Any
 from ansible_collections.composeops.stack.plugins.module_utils.backup import redis
 from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Source
 from ansible_collections.composeops.stack.plugins.module_utils.backup.redis_client import RedisError, connected
+from ansible_collections.composeops.stack.plugins.module_utils.io.docker import address
 
 ANSWER_SECONDS = 10
 PARAMETERS = ("dir", "dbfilename", "appendonly", "appenddirname", "appendfilename")
@@ -50,9 +51,7 @@ def find(source: Source, container: Mapping[str, Any]) -> Place:
         return Place()
     deadline = time.monotonic() + ANSWER_SECONDS
     try:
-        with connected(
-            redis.address(container), source.port, password=redis.password(source), deadline=deadline
-        ) as client:
+        with connected(address(container), source.port, password=redis.password(source), deadline=deadline) as client:
             return from_configuration(client.configuration(*PARAMETERS))
     except RedisError:
         return Place()

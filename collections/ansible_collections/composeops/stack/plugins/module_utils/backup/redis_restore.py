@@ -23,7 +23,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.backup.redis_scra
 from ansible_collections.composeops.stack.plugins.module_utils.backup.restorer import Job, Outcome, Restorer
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.io import files
-from ansible_collections.composeops.stack.plugins.module_utils.io.docker import Docker
+from ansible_collections.composeops.stack.plugins.module_utils.io.docker import Docker, address
 
 POLL_SECONDS = 0.2
 START_SECONDS = 600
@@ -117,7 +117,7 @@ def _wait_until_loaded(job: Job, expected: Loaded) -> None:
         container = Docker(job.runner).running_container(source.stack, source.service)
         try:
             with connected(
-                redis.address(container), source.port, password=redis.password(source), deadline=deadline
+                address(container), source.port, password=redis.password(source), deadline=deadline
             ) as client:
                 persistence = client.info("persistence")
                 if persistence["loading"] == "0":

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,8 @@ from ansible_collections.composeops.stack.plugins.module_utils.checks.model impo
     REQUIRED,
     Check,
     Expectation,
+    LogCheck,
+    MongoCheck,
     TcpExpectation,
 )
 from ansible_collections.composeops.stack.plugins.module_utils.errors import InvalidInput
@@ -85,6 +88,21 @@ def _validate(check: Check) -> None:
         raise ValueError(f"expect.state is open or closed, not {state}.")
     if check.type == "backup_age":
         duration(getattr(check, "max_age", ""))
+    if isinstance(check, MongoCheck) and bool(check.user) != bool(check.password_secret):
+        raise ValueError("user and password_secret belong together.")
+    if isinstance(check, LogCheck):
+        _validate_log(check)
+
+
+def _validate_log(check: LogCheck) -> None:
+    if not duration(check.window):
+        raise ValueError("window must be more than 0.")
+    try:
+        re.compile(check.pattern)
+    except re.error as error:
+        raise ValueError(f"pattern is no regular expression: {error}.") from error
+    if not check.pattern or check.most < 0:
+        raise ValueError("pattern must not be empty, most not negative.")
 
 
 def _build(kind: type[Any], given: Mapping[str, Any], label: str) -> Any:

@@ -18,6 +18,8 @@ from ansible_collections.composeops.stack.plugins.module_utils.checks.model impo
     ContainerCheck,
     ExposureCheck,
     HttpCheck,
+    LogCheck,
+    MongoCheck,
     PostgresCheck,
     RedisCheck,
     TcpCheck,
@@ -30,6 +32,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.checks.observatio
     Containers,
     Echoed,
     Failure,
+    Lines,
     NewestBackup,
     Observation,
     OpenPorts,
@@ -40,6 +43,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.checks.observatio
 
 LOOK_AT_LOGS = "Look at playbooks/logs.yml -e service={service}."
 BODY_SHOWN = 80
+LINE_SHOWN = 200
 
 
 def judge(check: Check, observation: Observation) -> Verdict:
@@ -143,6 +147,26 @@ def _redis(check: RedisCheck, observation: Replied) -> Verdict:
     if said != "PONG":
         return Verdict(False, "no PONG", f"it said {said[:BODY_SHOWN]!r}.", LOOK_AT_LOGS.format(service=check.service))
     return Verdict(True, "PONG")
+
+
+@_judge.register
+def _mongo(check: MongoCheck, observation: Replied) -> Verdict:  # noqa: ARG001 (the type chooses)
+    return Verdict(True, observation.text)
+
+
+@_judge.register
+def _log(check: LogCheck, observation: Lines) -> Verdict:
+    observed = f"{observation.count} in {check.window}"
+    if observation.count <= check.most:
+        return Verdict(True, observed)
+    lines = "line" if observation.count == 1 else "lines"
+    return Verdict(
+        False,
+        observed,
+        f"{observation.count} {lines} in {check.window}; the last, of {observation.service}: "
+        f"{' '.join(observation.last.split())[:LINE_SHOWN]}",
+        LOOK_AT_LOGS.format(service=observation.service),
+    )
 
 
 @_judge.register

@@ -142,6 +142,41 @@ class RedisCheck(Common):
 
 
 @dataclass(frozen=True)
+class MongoCheck(Common):
+    """A stack's MongoDB answers a ping, and knows a user where one is declared."""
+
+    type: ClassVar[str] = "mongo"
+    stack: str = ""
+    service: str = ""
+    user: str = ""
+    """Of the database ``admin``, which is where the image makes users."""
+    password_secret: str = ""
+
+    @property
+    def target(self) -> str:
+        return f"{self.stack}/{self.service}"
+
+
+@dataclass(frozen=True)
+class LogCheck(Common):
+    """The containers of a service, or of a whole stack, have not written lines of a kind of late."""
+
+    type: ClassVar[str] = "log"
+    stack: str = ""
+    service: str = ""
+    pattern: str = r"\b(ERROR|CRITICAL)\b"
+    """A regular expression that is searched for in each line."""
+    window: str = "5m"
+    """How far back is looked."""
+    most: int = 0
+    """So many lines are still well."""
+
+    @property
+    def target(self) -> str:
+        return f"{self.stack}/{self.service or 'all services'}"
+
+
+@dataclass(frozen=True)
 class ContainerCheck(Common):
     """The containers of a service, or of a whole stack, run and are healthy where they have a health check."""
 
@@ -188,6 +223,8 @@ Check = (
     | CertificateCheck
     | PostgresCheck
     | RedisCheck
+    | MongoCheck
+    | LogCheck
     | ContainerCheck
     | BackupAgeCheck
     | ExposureCheck
@@ -202,6 +239,8 @@ CHECKS: Mapping[str, type[Check]] = {
         CertificateCheck,
         PostgresCheck,
         RedisCheck,
+        MongoCheck,
+        LogCheck,
         ContainerCheck,
         BackupAgeCheck,
         ExposureCheck,
@@ -215,6 +254,8 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     "certificate": ("host",),
     "postgres": ("stack", "service", "user", "database"),
     "redis": ("stack", "service"),
+    "mongo": ("stack", "service"),
+    "log": ("stack",),
     "container": ("stack",),
     "backup_age": ("source",),
     "exposure": ("host", "ports", "allowed"),

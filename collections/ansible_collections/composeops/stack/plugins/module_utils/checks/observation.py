@@ -58,6 +58,15 @@ class Replied:
 
 
 @dataclass(frozen=True)
+class Lines:
+    """Lines that containers wrote and that are looked for, the newest of each service last."""
+
+    count: int
+    last: str = ""
+    service: str = ""
+
+
+@dataclass(frozen=True)
 class Container:
     """One container of a stack."""
 
@@ -94,4 +103,4 @@ class OpenPorts:
     ports: tuple[int, ...]
 
 
-Observation = Failure | Answered | Echoed | Port | Served | Replied | Containers | NewestBackup | OpenPorts
+Observation = Failure | Answered | Echoed | Port | Served | Replied | Lines | Containers | NewestBackup | OpenPorts

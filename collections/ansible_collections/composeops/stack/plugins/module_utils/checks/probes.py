@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import concurrent.futures
 import functools
+import re
 import socket
+import time
 from datetime import datetime, timezone
 from typing import Any, Protocol
 
+from ansible_collections.composeops.stack.plugins.module_utils.backup.plan import duration
 from ansible_collections.composeops.stack.plugins.module_utils.checks import websocket
 from ansible_collections.composeops.stack.plugins.module_utils.checks.model import (
     BackupAgeCheck,
@@ -21,6 +24,8 @@ from ansible_collections.composeops.stack.plugins.module_utils.checks.model impo
     ContainerCheck,
     ExposureCheck,
     HttpCheck,
+    LogCheck,
+    MongoCheck,
     PostgresCheck,
     RedisCheck,
     TcpCheck,
@@ -32,6 +37,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.checks.observatio
     Containers,
     Echoed,
     Failure,
+    Lines,
     NewestBackup,
     Observation,
     OpenPorts,
@@ -40,8 +46,13 @@ from ansible_collections.composeops.stack.plugins.module_utils.checks.observatio
     Served,
 )
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
-from ansible_collections.composeops.stack.plugins.module_utils.io import http
-from ansible_collections.composeops.stack.plugins.module_utils.io.docker import PROJECT_LABEL, Docker, service_of
+from ansible_collections.composeops.stack.plugins.module_utils.io import http, mongo
+from ansible_collections.composeops.stack.plugins.module_utils.io.docker import (
+    PROJECT_LABEL,
+    Docker,
+    address,
+    service_of,
+)
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Completed
 from ansible_collections.composeops.stack.plugins.module_utils.release import state
 
@@ -137,6 +148,30 @@ class Prober:
     def _redis(self, check: RedisCheck) -> Observation:
         secret = self._host.secret(check.stack, check.password_secret) if check.password_secret else ""
         return self._replied(check, ["sh", "-c", _REDIS], f"{secret}\n")
+
+    @_probe.register
+    def _mongo(self, check: MongoCheck) -> Observation:
+        # Over its socket and not with its shell, which takes seconds to start.
+        found = self._host.docker.running_container(check.stack, check.service)
+        with mongo.connected(address(found), deadline=time.monotonic() + check.timeout) as client:
+            client.command("admin", {"ping": 1})
+            if not check.user:
+                return Replied("answered a ping")
+            client.log_in(check.user, self._host.secret(check.stack, check.password_secret), "admin")
+            # What is answered to those who are known alone.
+            client.command("admin", {"listDatabases": 1, "nameOnly": True})
+            return Replied(f"answered {check.user}")
+
+    @_probe.register
+    def _log(self, check: LogCheck) -> Observation:
+        looked_for = re.compile(check.pattern)
+        count, last, service, seconds = 0, "", "", int(duration(check.window).total_seconds())
+        for found in self._host.docker.containers(check.stack, check.service or None):
+            written = self._host.docker.logs_since(found["Id"], seconds, check.timeout)
+            lines = [line for line in written.splitlines() if looked_for.search(line)]
+            if lines:
+                count, last, service = count + len(lines), lines[-1], service_of(found)
+        return Lines(count, last, service)
 
     @_probe.register
     def _container(self, check: ContainerCheck) -> Observation:

@@ -66,6 +66,12 @@ class Docker:
         completed = self._runner.run(["docker", "logs", "--tail", str(lines), container], check=False)
         return (completed.stdout + completed.stderr).strip()
 
+    def logs_since(self, container: str, seconds: int, timeout: float) -> str:
+        """Return what a container wrote in the last ``seconds``, both streams, each oldest first."""
+        argv = ["docker", "logs", "--since", f"{seconds}s", container]
+        completed = self._runner.run(argv, timeout=timeout)
+        return completed.stdout + completed.stderr
+
     def remove(self, containers: Sequence[str], timeout: float) -> None:
         """Stop containers as their stop signals and time-outs say, then remove them; volumes stay."""
         if containers:
@@ -83,6 +89,14 @@ class Docker:
     def _names(self, kind: str, project: str) -> list[str]:
         argv = ["docker", kind, "ls", "--filter", f"label={PROJECT_LABEL}={project}", "--format", "{{.Name}}"]
         return sorted(self._runner.run(argv).stdout.split())
+
+
+def address(inspected: Mapping[str, Any]) -> str:
+    """Return where this host reaches a running container."""
+    for network in inspected["NetworkSettings"]["Networks"].values():
+        if network["IPAddress"]:
+            return str(network["IPAddress"])
+    return "127.0.0.1"
 
 
 def service_of(inspected: Mapping[str, Any]) -> str:

@@ -17,6 +17,8 @@ from ansible_collections.composeops.stack.plugins.module_utils.checks.model impo
     Expectation,
     ExposureCheck,
     HttpCheck,
+    LogCheck,
+    MongoCheck,
     PostgresCheck,
     RedisCheck,
     TcpCheck,
@@ -60,6 +62,11 @@ URL = "https://app.example/"
         ),
         ({"type": "container", "stack": "s"}, ContainerCheck("a", stack="s")),
         ({"type": "backup_age", "source": "db", "max_age": "2d"}, BackupAgeCheck("a", source="db", max_age="2d")),
+        ({"type": "mongo", "stack": "s", "service": "db"}, MongoCheck("a", stack="s", service="db")),
+        (
+            {"type": "log", "stack": "s", "pattern": "^PANIC", "window": "1h", "most": 2},
+            LogCheck("a", stack="s", pattern="^PANIC", window="1h", most=2),
+        ),
         (
             {"type": "exposure", "host": "h", "ports": [22, 80], "allowed": [22]},
             ExposureCheck("a", host="h", ports=(22, 80), allowed=(22,)),
@@ -67,7 +74,7 @@ URL = "https://app.example/"
     ],
     ids=[
         *("http", "http-expectation", "http-list-of-texts", "websocket", "tcp-text-port", "tcp-closed", "certificate"),
-        *("postgres", "redis", "container", "backup-age", "exposure"),
+        *("postgres", "redis", "container", "backup-age", "mongo", "log", "exposure"),
     ],
 )
 def test_declaration_becomes_a_check(raw: dict[str, Any], expected: Check) -> None:
@@ -107,10 +114,16 @@ def test_every_type_names_what_it_needs(kind: str) -> None:
         ({"type": "tcp", "host": "h", "port": 1, "expect": {"state": "shut"}}, "open or closed, not shut"),
         ({"type": "tcp", "host": "h", "port": "ssh"}, "invalid literal"),
         ({"type": "backup_age", "source": "db", "max_age": "a day"}, "'a day' is not a duration"),
+        ({"type": "mongo", "stack": "s", "service": "db", "user": "root"}, "belong together"),
+        ({"type": "log", "stack": "s", "pattern": "("}, "pattern is no regular expression"),
+        ({"type": "log", "stack": "s", "pattern": ""}, "must not be empty"),
+        ({"type": "log", "stack": "s", "window": "0s"}, "window must be more than 0"),
+        ({"type": "log", "stack": "s", "most": -1}, "most not negative"),
     ],
     ids=[
         *("misspelled-type", "no-type", "option-of-another-type", "expectation-of-another-type", "expectation-shape"),
         *("no-time", "no-attempt", "no-url", "http-scheme", "websocket-scheme", "tcp-state", "port-name", "duration"),
+        *("mongo-half-a-login", "log-no-pattern", "log-empty-pattern", "log-no-window", "log-negative"),
     ],
 )
 def test_wrong_declaration_is_refused_with_its_name(raw: dict[str, Any], message: str) -> None:

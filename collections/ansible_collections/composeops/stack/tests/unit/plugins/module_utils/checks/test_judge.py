@@ -14,6 +14,8 @@ from ansible_collections.composeops.stack.plugins.module_utils.checks.model impo
     Expectation,
     ExposureCheck,
     HttpCheck,
+    LogCheck,
+    MongoCheck,
     PostgresCheck,
     RedisCheck,
     TcpCheck,
@@ -26,6 +28,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.checks.observatio
     Containers,
     Echoed,
     Failure,
+    Lines,
     NewestBackup,
     Observation,
     OpenPorts,
@@ -195,3 +198,20 @@ def test_long_echo_is_shortened() -> None:
 def test_observation_of_another_check_is_a_fault_of_ours() -> None:
     with pytest.raises(TypeError, match="no judgement"):
         judge(Check, OpenPorts(()))  # type: ignore[arg-type]
+
+
+def test_a_mongo_that_answered_is_well() -> None:
+    verdict = judge(MongoCheck("a", stack="shop", service="mongodb"), Replied("answered a ping"))
+    assert (verdict.ok, verdict.observed) == (True, "answered a ping")
+
+
+@pytest.mark.parametrize(("count", "most", "ok"), [(0, 0, True), (1, 0, False), (2, 2, True), (3, 2, False)])
+def test_lines_are_well_up_to_the_number_that_is_accepted(count: int, most: int, ok: bool) -> None:
+    assert judge(LogCheck("a", stack="shop", most=most), Lines(count, "ERROR no", "api")).ok is ok
+
+
+def test_a_line_that_is_not_accepted_is_told_with_its_service() -> None:
+    verdict = judge(LogCheck("a", stack="shop"), Lines(2, "10:00  ERROR\tdisk full", "api"))
+    assert verdict.observed == "2 in 5m"
+    assert verdict.reason == "2 lines in 5m; the last, of api: 10:00 ERROR disk full"
+    assert "service=api" in verdict.remedy

@@ -15,6 +15,8 @@ from ansible_collections.composeops.stack.plugins.module_utils.checks.model impo
     ContainerCheck,
     ExposureCheck,
     HttpCheck,
+    LogCheck,
+    MongoCheck,
     PostgresCheck,
     RedisCheck,
     TcpCheck,
@@ -25,6 +27,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.checks.observatio
     Container,
     Containers,
     Failure,
+    Lines,
     NewestBackup,
     OpenPorts,
     Port,
@@ -239,3 +242,26 @@ def test_newest_backup_is_observed(newest: tuple[str, datetime] | None) -> None:
     seen = Prober(FakeHost(newest=newest)).probe(BackupAgeCheck("a", source="database"))
     assert isinstance(seen, NewestBackup)
     assert (seen.identifier, seen.created) == (newest or ("", None))
+
+
+LOG = LogCheck("log", stack="shop")
+
+
+def test_lines_of_a_kind_are_counted_in_both_streams() -> None:
+    engine = Engine([container("api")], Completed((), 0, "INFO well\nERROR one\nTERRORS\n", "CRITICAL two\n"))
+    assert Prober(FakeHost(engine)).probe(LOG) == Lines(2, "CRITICAL two", "api")
+    assert engine.argv[-1] == ["docker", "logs", "--since", "300s", "id-api"]
+
+
+def test_no_line_of_a_kind_is_an_observation() -> None:
+    engine = Engine([container("api")], Completed((), 0, "INFO well\n", ""))
+    assert Prober(FakeHost(engine)).probe(LOG) == Lines(0)
+
+
+def test_a_mongo_that_cannot_be_reached_is_an_observation() -> None:
+    network = {"NetworkSettings": {"Networks": {"shop": {"IPAddress": "127.0.0.1"}}}}
+    seen = Prober(FakeHost(Engine([{**container("db"), **network}]))).probe(
+        MongoCheck("a", stack="shop", service="db", timeout=2)
+    )
+    assert isinstance(seen, Failure)
+    assert "MongoDB at 127.0.0.1:27017 does not answer" in seen.message

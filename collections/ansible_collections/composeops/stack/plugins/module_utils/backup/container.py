@@ -25,6 +25,17 @@ def command(container: str, argv: Sequence[str], *, variable: str) -> list[str]:
     return ["docker", "exec", "--interactive", container, "sh", "-c", script, "sh", *argv]
 
 
+def throw_away(image: str, argv: Sequence[str], options: Sequence[str], *, variable: str) -> list[str]:
+    """Return how to run ``argv`` in a container of its own, as ``command`` does in one that is there.
+
+    It is in the network of the host, so that it reaches what the host reaches, by the names that the host knows. What
+    it writes is the backup, so the engine must not keep a copy as its log.
+    """
+    run = ["docker", "run", "--rm", "--interactive", "--network", "host", "--log-driver", "none", "--read-only"]
+    script = _SCRIPT.format(variable=variable)
+    return [*run, "--cap-drop", "ALL", *options, "--entrypoint", "sh", image, "-c", script, "sh", *argv]
+
+
 def first_line(secret: str) -> str:
     """Return ``secret`` if it can be a line of input."""
     if "\n" in secret:

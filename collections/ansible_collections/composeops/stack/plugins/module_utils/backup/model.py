@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
 from ansible_collections.composeops.stack.plugins.module_utils.errors import InvalidInput
 
@@ -14,8 +15,11 @@ REDIS = "redis"
 MONGO = "mongo"
 FILES = "files"
 TYPES = (POSTGRES, REDIS, MONGO, FILES)
-PORTS = {REDIS: 6379, MONGO: 27017}
+PORTS = {POSTGRES: 5432, REDIS: 6379, MONGO: 27017}
 """Where servers listen unless a source says otherwise."""
+
+Tls = Literal["require", "prefer", "disable"]
+TLS: tuple[Tls, ...] = ("require", "prefer", "disable")
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
 """How far ahead of this host's clock a backup may be dated before it is not believed."""
@@ -51,6 +55,12 @@ class Source:
     port: int = PORTS[REDIS]
     schedule: str = "daily"
     timeout: int = 4 * 3600
+    host: str = ""
+    """Where a PostgreSQL is that somebody else runs; empty for one in a container of the stack."""
+    image: str = ""
+    """What its clients come from then."""
+    tls: Tls = "require"
+    """Whether they speak TLS with it."""
     paths: tuple[str, ...] = ()
     """Files and directories of the host."""
     volumes: tuple[str, ...] = ()

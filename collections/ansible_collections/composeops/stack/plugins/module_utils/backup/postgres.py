@@ -1,6 +1,6 @@
 # Copyright: ComposeOps contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Backs up one database of a PostgreSQL in a container: a dump, and the roles it needs.
+"""Backs up one database of a PostgreSQL, in a container of this host or elsewhere: a dump, and the roles it needs.
 
 The rows are counted in the very snapshot that is dumped, so a restore can be held to those numbers exactly.
 """
@@ -14,24 +14,27 @@ from collections.abc import Generator, Iterator
 from typing import Any
 
 from ansible_collections.composeops.stack.plugins.module_utils.backup import container as containers
+from ansible_collections.composeops.stack.plugins.module_utils.backup import postgres_place
 from ansible_collections.composeops.stack.plugins.module_utils.backup import postgres_sql as sql
 from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Source
+from ansible_collections.composeops.stack.plugins.module_utils.backup.postgres_place import Place
 from ansible_collections.composeops.stack.plugins.module_utils.backup.process import Process, output
 from ansible_collections.composeops.stack.plugins.module_utils.backup.producer import Production, Stream
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
-from ansible_collections.composeops.stack.plugins.module_utils.io.docker import Docker
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Runner
 from ansible_collections.composeops.stack.plugins.module_utils.secrets import store
 
 DUMP = "database.pgdump"
 GLOBALS = "globals.sql"
 
-PASSWORD = "PGPASSWORD"  # noqa: S105 (the name of a variable)
 LOCK_WAIT = 300_000
 """Milliseconds that a dump waits for a table someone else has locked; it fails then, and says which."""
 
 COMPRESSION = "1"
 """pg_dump's own zlib at its fastest: the database serves requests on the same processors meanwhile."""
+
+WITHOUT_PASSWORDS = ["--no-role-passwords"]
+"""Who runs a server for others lets nobody read them."""
 
 GLOBALS_ESTIMATE = 1024 * 1024
 
@@ -64,17 +67,15 @@ def password(source: Source) -> str:
 @contextlib.contextmanager
 def produce(source: Source, runner: Runner, deadline: float) -> Iterator[Production]:
     """Hold a snapshot of the database for the block and hand out its dump."""
-    found = Docker(runner).running_container(source.stack, source.service)
-    container = str(found["Id"])
+    place = postgres_place.of(source, runner)
     secret = password(source)
 
     def dump(program: list[str], purpose: str) -> Generator[bytes]:
         argv = [*program, "--no-password", "--username", source.user, "--dbname", connection(source)]
-        command = containers.command(container, argv, variable=PASSWORD)
-        return output(command, purpose=purpose, secret=secret, deadline=deadline)
+        return output(place.command(argv), purpose=purpose, secret=secret, deadline=deadline)
 
     snapshot = Process(
-        containers.command(container, psql(source, connection(source)), variable=PASSWORD),
+        place.command(psql(source, connection(source))),
         purpose=f"Looking at database {source.database}",
         secret=secret,
         deadline=deadline,
@@ -86,17 +87,16 @@ def produce(source: Source, runner: Runner, deadline: float) -> Iterator[Product
         rows = {item["table"]: item["rows"] for item in map(json.loads, answers[3:])}
         options = ["--format=custom", f"--compress={COMPRESSION}", f"--lock-wait-timeout={LOCK_WAIT}"]
         pg_dump = ["pg_dump", *options, f"--snapshot={name}"]
+        roles = ["pg_dumpall", "--globals-only", *([] if place.container else WITHOUT_PASSWORDS)]
         streams = (
             Stream(DUMP, int(origin["bytes"]), lambda: dump(pg_dump, f"pg_dump of {source.database}")),
-            Stream(
-                GLOBALS, GLOBALS_ESTIMATE, lambda: dump(["pg_dumpall", "--globals-only"], "pg_dumpall of the roles")
-            ),
+            Stream(GLOBALS, GLOBALS_ESTIMATE, lambda: dump(roles, "pg_dumpall of the roles")),
         )
-        yield Production(streams, {**origin, "image": str(found["Image"])}, lambda: {"rows": rows})
+        yield Production(streams, {**origin, "image": place.image}, lambda: {"rows": rows})
     except BaseException:
-        # The end of `docker exec` does not end what it ran; the server can.
+        # The end of `docker exec` or `docker run` does not end what it ran; the server can.
         with contextlib.suppress(ComposeOpsError):
-            script(runner, source, container, source.database, sql.end_sessions_named(application(source)), timeout=30)
+            script(runner, place, source.database, sql.end_sessions_named(application(source)), timeout=30)
         raise
     finally:
         snapshot.close()
@@ -115,13 +115,13 @@ def _ask(session: Process, script: str) -> list[str]:
     raise ComposeOpsError("psql ended before it answered.", "Look at the service's logs.")
 
 
-def rows(runner: Runner, source: Source, container: str, database: str, *, timeout: float) -> dict[str, Any]:
+def rows(runner: Runner, place: Place, database: str, *, timeout: float) -> dict[str, Any]:
     """Return the number of rows of every table of ``database``."""
-    answer = script(runner, source, container, database, sql.CATALOG_ONLY + sql.COUNT_ROWS, timeout=timeout)
+    answer = script(runner, place, database, sql.CATALOG_ONLY + sql.COUNT_ROWS, timeout=timeout)
     return {item["table"]: item["rows"] for item in map(json.loads, answer.splitlines())}
 
 
-def script(runner: Runner, source: Source, container: str, database: str, text: str, *, timeout: float) -> str:
+def script(runner: Runner, place: Place, database: str, text: str, *, timeout: float) -> str:
     """Run SQL to its end and return what it answered."""
-    argv = containers.command(container, psql(source, database), variable=PASSWORD)
-    return runner.run(argv, stdin=f"{password(source)}\n{text}", timeout=timeout).stdout
+    argv = place.command(psql(place.source, database))
+    return runner.run(argv, stdin=f"{password(place.source)}\n{text}", timeout=timeout).stdout

@@ -11,8 +11,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.composeops.stack.plugins.module_utils.backup import capacity, postgres
-from ansible_collections.composeops.stack.plugins.module_utils.backup import container as containers
+from ansible_collections.composeops.stack.plugins.module_utils.backup import capacity, postgres, postgres_place
 from ansible_collections.composeops.stack.plugins.module_utils.backup import postgres_sql as sql
 from ansible_collections.composeops.stack.plugins.module_utils.backup.manifest import Manifest
 from ansible_collections.composeops.stack.plugins.module_utils.backup.process import feed
@@ -29,22 +28,25 @@ class _Server:
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self.container = str(Docker(job.runner).running_container(job.source.stack, job.source.service)["Id"])
+        self.place = postgres_place.of(job.source, job.runner)
         # The database that is restored may not exist any more, and is never connected to while it is swapped.
         self.maintenance = "template1" if job.source.database == "postgres" else "postgres"
 
     def run(self, text: str, database: str = "") -> str:
         timeout = max(1.0, self._job.deadline - time.monotonic())
-        return postgres.script(
-            self._job.runner, self._job.source, self.container, database or self.maintenance, text, timeout=timeout
-        )
+        return postgres.script(self._job.runner, self.place, database or self.maintenance, text, timeout=timeout)
 
     def facts(self) -> dict[str, Any]:
         return dict(json.loads(self.run(sql.SERVER)))
 
-    def free_bytes(self) -> int:
+    def require_space(self, needed: int) -> None:
+        """Raise where the disk of the database is too small; of a server elsewhere, whoever runs it knows."""
+        if self.place.container:
+            capacity.require("The database's disk", free=self._free_bytes(), needed=needed)
+
+    def _free_bytes(self) -> int:
         directory = self.run("SHOW data_directory;\n").strip()
-        df = Docker(self._job.runner).execute(self.container, ["df", "-Pk", directory])
+        df = Docker(self._job.runner).execute(self.place.container, ["df", "-Pk", directory])
         return capacity.free_bytes(df.stdout)
 
 
@@ -83,7 +85,7 @@ def examine(job: Job) -> list[str]:
     server = _Server(job)
     facts = server.facts()
     check_server(job.manifest, facts)
-    capacity.require("The database's disk", free=server.free_bytes(), needed=job.manifest.origin["bytes"])
+    server.require_space(job.manifest.origin["bytes"])
     database = job.source.database
     new = sql.new_name(database)
     sentences = [
@@ -104,7 +106,7 @@ def apply(job: Job, paths: Mapping[str, str]) -> Outcome:
     server = _Server(job)
     facts = server.facts()
     check_server(job.manifest, facts)
-    capacity.require("The database's disk", free=server.free_bytes(), needed=job.manifest.origin["bytes"])
+    server.require_space(job.manifest.origin["bytes"])
     database, new = job.source.database, sql.new_name(job.source.database)
     with open(paths[postgres.GLOBALS], encoding="utf-8") as stream:
         roles = sql.missing_roles(stream.read(), facts["roles"])
@@ -127,7 +129,7 @@ def apply(job: Job, paths: Mapping[str, str]) -> Outcome:
         return Outcome(kept="", removal="", notes=tuple(notes))
     return Outcome(
         kept=f"database {aside}",
-        removal=f"{sql.drop_database(aside).strip()} in database {server.maintenance} of service {job.source.service}",
+        removal=f"{sql.drop_database(aside).strip()} in database {server.maintenance} of {server.place}",
         notes=tuple(notes),
     )
 
@@ -136,7 +138,7 @@ def _fill(job: Job, server: _Server, new: str, dump: str) -> dict[str, int]:
     argv = ["pg_restore", "--exit-on-error", "--no-tablespaces", "--no-password"]
     argv += ["--username", job.source.user, "--dbname", new]
     feed(
-        containers.command(server.container, argv, variable=postgres.PASSWORD),
+        server.place.command(argv),
         dump,
         purpose=f"pg_restore into {new}",
         secret=postgres.password(job.source),
@@ -144,7 +146,7 @@ def _fill(job: Job, server: _Server, new: str, dump: str) -> dict[str, int]:
     )
     server.run("ANALYZE;\n", new)
     timeout = max(1.0, job.deadline - time.monotonic())
-    rows = postgres.rows(job.runner, job.source, server.container, new, timeout=timeout)
+    rows = postgres.rows(job.runner, server.place, new, timeout=timeout)
     check_rows(job.manifest, rows)
     return rows
 

@@ -18,6 +18,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.backup.model impo
     MONGO,
     PORTS,
     POSTGRES,
+    TLS,
     TYPES,
     Settings,
     Source,
@@ -28,6 +29,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.io import files
 
 PATH = "/etc/composeops/backup.json"
 
+HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:-]*\Z")
 DATABASE = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*\Z")
 _REMEDY = "Correct backup_sources or backup_store in the inventory and run playbooks/site.yml."
 
@@ -76,7 +78,9 @@ def parse(text: str, path: str = PATH) -> Settings:
 
 def _source(item: dict[str, Any]) -> Source:
     lists: dict[str, Any] = {name: tuple(item[name]) for name in ("paths", "volumes") if name in item}
-    port = {"port": PORTS[MONGO]} if item.get("type") == MONGO else {}
+    kind = item.get("type")
+    elsewhere = kind == POSTGRES and item.get("host")
+    port = {"port": PORTS[str(kind)]} if kind == MONGO or elsewhere else {}
     given: dict[str, Any] = {**port, **item, **lists}
     source = Source(**given)
     _name(source.name, "source")
@@ -96,8 +100,14 @@ def _problem(source: Source) -> str:
 def _problem_of_server(source: Source) -> str:
     if source.paths or source.volumes:
         return f"paths and volumes are of type {FILES}"
-    if not source.service:
-        return "it has no service"
+    if source.host:
+        problem = _problem_of_elsewhere(source)
+    elif source.image:
+        problem = "image goes with host"
+    else:
+        problem = "" if source.service else "it has no service"
+    if problem:
+        return problem
     if source.type in (POSTGRES, MONGO) and not DATABASE.match(source.database):
         return f"{source.database!r} is no database name"
     if source.type == POSTGRES and not source.user:
@@ -105,6 +115,20 @@ def _problem_of_server(source: Source) -> str:
     if source.type == MONGO and bool(source.user) != bool(source.password_secret):
         return "user and password_secret belong together"
     return ""
+
+
+def _problem_of_elsewhere(source: Source) -> str:
+    if source.type != POSTGRES:
+        return f"host is of type {POSTGRES}"
+    if source.service:
+        return "service and host exclude each other"
+    if not HOST.match(source.host):
+        return f"{source.host!r} is no name or address of a server"
+    if not source.image:
+        return "it has no image to take the clients from"
+    if not source.password_secret:
+        return "it has no password_secret"
+    return "" if source.tls in TLS else f"tls {source.tls!r} is none of {', '.join(TLS)}"
 
 
 def _problem_of_files(source: Source) -> str:

@@ -16,6 +16,19 @@ def test_the_password_is_in_no_argument() -> None:
     assert argv[-3:] == ["psql", "--dbname", "x"]
 
 
+def test_a_throw_away_container_gets_the_password_in_no_argument_and_keeps_no_log() -> None:
+    argv = container.throw_away("postgres:15", ["psql"], ["--env", "PGHOST=db"], variable="PGPASSWORD")
+    assert argv[:3] == ["docker", "run", "--rm"]
+    assert "--log-driver none" in " ".join(argv)
+    assert argv.index("PGHOST=db") < argv.index("postgres:15") < argv.index("psql")
+
+
+def test_a_throw_away_container_runs_what_a_container_that_is_there_runs() -> None:
+    there = container.command("abc", ["psql"], variable="X")
+    own = container.throw_away("i", ["psql"], [], variable="X")
+    assert own[own.index("-c") :] == there[there.index("-c") :]
+
+
 def test_the_command_gets_the_password_and_leaves_the_rest_of_the_input() -> None:
     argv = container.command("abc", ["sh", "-c", 'printf "%s|" "$PGPASSWORD"; cat'], variable="PGPASSWORD")[4:]
     completed = subprocess.run(argv, input="a \\b'$x\nrest\nof it", capture_output=True, text=True, check=True)

@@ -31,6 +31,16 @@ MONGO = {
     "user": "root",
     "password_secret": "MONGO_PASSWORD",
 }
+ELSEWHERE = {
+    "name": "remote",
+    "type": "postgres",
+    "stack": "shop",
+    "host": "db.example.com",
+    "image": "postgres:15-alpine",
+    "database": "shop",
+    "user": "shop",
+    "password_secret": "DATABASE_PASSWORD",
+}
 FILES = {"name": "config", "type": "files", "stack": "shop", "paths": ["/etc/shop"], "volumes": ["uploads"]}
 
 
@@ -50,6 +60,13 @@ def test_everything_is_read() -> None:
 def test_each_kind_of_source_has_its_own_port() -> None:
     read = settings.parse(text(sources=[REDIS, MONGO, {**MONGO, "name": "other", "port": 1234}]))
     assert [source.port for source in read.sources] == [6379, 27017, 1234]
+
+
+def test_a_server_elsewhere_is_reached_at_its_own_port_and_in_tls() -> None:
+    source = settings.parse(text(sources=[ELSEWHERE])).source("remote")
+    assert (source.host, source.port, source.tls, source.service) == ("db.example.com", 5432, "require", "")
+    other = settings.parse(text(sources=[{**ELSEWHERE, "port": 6432, "tls": "disable"}])).source("remote")
+    assert (other.port, other.tls) == (6432, "disable")
 
 
 def test_files_are_read() -> None:
@@ -83,6 +100,15 @@ def test_a_secret_is_not_shown_by_accident() -> None:
         pytest.param(text(sources=[{**REDIS, "paths": ["/etc"]}]), "are of type files", id="paths of a server"),
         pytest.param(text(sources=[{**MONGO, "user": ""}]), "belong together", id="password of nobody"),
         pytest.param(text(sources=[{**MONGO, "database": ""}]), "is no database name", id="no database"),
+        pytest.param(text(sources=[{**ELSEWHERE, "service": "db"}]), "exclude each other", id="here and elsewhere"),
+        pytest.param(text(sources=[{**ELSEWHERE, "host": "a --x"}]), "no name or address", id="host as an option"),
+        pytest.param(text(sources=[{**ELSEWHERE, "image": ""}]), "image to take the clients from", id="no clients"),
+        pytest.param(text(sources=[{**ELSEWHERE, "password_secret": ""}]), "has no password_secret", id="no password"),
+        pytest.param(text(sources=[{**ELSEWHERE, "tls": "perhaps"}]), "none of require, prefer", id="unknown TLS"),
+        pytest.param(text(sources=[{**DATABASE, "image": "x"}]), "image goes with host", id="clients of a container"),
+        pytest.param(
+            text(sources=[{**REDIS, "service": "", "host": "a"}]), "is of type postgres", id="Redis elsewhere"
+        ),
         pytest.param(text(sources=[{**FILES, "paths": [], "volumes": []}]), "neither paths nor", id="nothing"),
         pytest.param(text(sources=[{**FILES, "paths": ["etc"]}]), "no plain absolute path", id="relative"),
         pytest.param(text(sources=[{**FILES, "paths": ["/etc/../root"]}]), "no plain absolute path", id="dots"),

@@ -1,0 +1,50 @@
+# Copyright: ComposeOps contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Where the clients of a PostgreSQL run: in its own container, or, for a server elsewhere, in one of their own.
+
+A server that somebody else runs is reached over the network. Its clients then come from an image that the source names,
+because their version has to fit the server's and not the host's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ansible_collections.composeops.stack.plugins.module_utils.backup import container as containers
+from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Source
+from ansible_collections.composeops.stack.plugins.module_utils.io.docker import Docker
+from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Runner
+
+PASSWORD = "PGPASSWORD"  # noqa: S105 (the name of a variable)
+
+
+@dataclass(frozen=True)
+class Place:
+    """What runs a client, and what it runs in."""
+
+    source: Source
+    image: str
+    """The image that the clients come from: its name, or its id where the server's own container has it."""
+    container: str = ""
+    """The server's container; empty where the server is elsewhere."""
+
+    def command(self, argv: Sequence[str]) -> list[str]:
+        """Return how to run a client with the password on its first line of input, and the rest as its input."""
+        if self.container:
+            return containers.command(self.container, argv, variable=PASSWORD)
+        source = self.source
+        settings = {"PGHOST": source.host, "PGPORT": str(source.port), "PGSSLMODE": source.tls}
+        options = [word for name, value in settings.items() for word in ("--env", f"{name}={value}")]
+        return containers.throw_away(self.image, argv, options, variable=PASSWORD)
+
+    def __str__(self) -> str:
+        return f"service {self.source.service}" if self.container else f"the server {self.source.host}"
+
+
+def of(source: Source, runner: Runner) -> Place:
+    """Return where the clients of a source run; raise where its container does not."""
+    if source.host:
+        return Place(source, source.image)
+    found = Docker(runner).running_container(source.stack, source.service)
+    return Place(source, str(found["Image"]), str(found["Id"]))

@@ -29,6 +29,8 @@ def public_names(system: str) -> list[str]:
         sites = _read(file).get("edge_sites")
         for site in sites if isinstance(sites, list) else ():
             found += [str(site["name"]), *map(str, site.get("aliases") or ())]
+        # Where sites come from the labels of a compose file, the names in them come from here.
+        found += [str(value) for name, value in _read(file).items() if str(name).endswith("_domain")]
     if not found:
         raise BedError(
             f"No site is named in inventories/{system}/group_vars/all/.", "Give the host its names with --alias."

@@ -24,6 +24,7 @@ PORT, STATUS_PORT = 8000, 8002
 RUN = "/run/gateway"
 """A directory in memory that nginx may write to."""
 _OPEN = f"unix:{RUN}/open.sock"
+UNAVAILABLE = "no instance of the service is available"
 _LETTER = {"second": "s", "minute": "m"}
 
 
@@ -119,6 +120,9 @@ def _server(gateway: Gateway) -> list[str]:
                 *(CORS_HEADERS if gateway.cors else []),
                 "error_page 429 @limited;",
                 *block("location @limited", [_message(429, "API rate limit exceeded")]),
+                "# When the last instance went while a request was looking for one.",
+                "error_page 502 = @unavailable;",
+                *block("location @unavailable", [_message(503, UNAVAILABLE)]),
                 *([] if "/" in routed else block("location /", [_message(404, "no Route matched with those values")])),
                 *locations,
             ],
@@ -202,7 +206,7 @@ CORS_HEADERS = (
 )
 
 OPEN_CIRCUIT = (
-    *block("server", [f"listen {_OPEN};", _message(503, "no instance of the service is available")]),
+    *block("server", [f"listen {_OPEN};", _message(503, UNAVAILABLE)]),
     "",
 )
 

@@ -14,6 +14,7 @@ SAMPLE_NAMES = (
     *("zviewer/main-server", "zviewer/media-service", "zviewer/comments-service"),
     *("zviewer/payments-service", "zviewer/admin-service"),
     "reflexapp/app",
+    *("sagacity/backend", "sagacity/worker"),
 )
 
 
@@ -110,7 +111,7 @@ def applications() -> list[Image]:
         references = tuple(f"{name}:{version}" for name in SAMPLE_NAMES)
         for folder, base, publish in (
             ("sample", "bookworm", references),
-            ("petcare-frontend", "nginx", (f"petcare/frontend:{version}",)),
+            ("petcare-frontend", "nginx", (f"petcare/frontend:{version}", f"sagacity/frontend:{version}")),
         ):
             image = Image(
                 name=f"{folder}-{version}",

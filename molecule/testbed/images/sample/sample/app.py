@@ -9,15 +9,16 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from sample import cache, consul, database
+from sample import cache, consul, database, documents
 from sample.broker import BrokerError
 from sample.chaos import Chaos
+from sample.config import Config
 from sample.handlers import Handlers, problem
 
 log = logging.getLogger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-UNAVAILABLE = (*database.ERRORS, *cache.ERRORS, *consul.ERRORS, BrokerError)
+UNAVAILABLE = (*database.ERRORS, *cache.ERRORS, *consul.ERRORS, *documents.ERRORS, BrokerError)
 
 
 class InFlight:
@@ -41,7 +42,9 @@ class InFlight:
         await self._idle.wait()
 
 
-def build(handlers: Handlers, chaos: Chaos, in_flight: InFlight, stopping: asyncio.Event) -> web.Application:
+def build(
+    handlers: Handlers, chaos: Chaos, in_flight: InFlight, stopping: asyncio.Event, config: Config
+) -> web.Application:
     @web.middleware
     async def count(request: web.Request, handler: Handler) -> web.StreamResponse:
         # A WebSocket is not waited for: it is closed, see `sockets.py`.
@@ -72,14 +75,24 @@ def build(handlers: Handlers, chaos: Chaos, in_flight: InFlight, stopping: async
             log.warning("%s %s: %s", request.method, request.path, database.describe(error))
             raise problem(web.HTTPServiceUnavailable, type(error).__name__) from error
 
-    async def headers(_request: web.Request, response: web.StreamResponse) -> None:
+    @web.middleware
+    async def trust(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if config.allowed_hosts and request.url.host not in config.allowed_hosts:
+            raise problem(web.HTTPBadRequest, "this host name is not served here")
+        return await handler(request)
+
+    async def headers(request: web.Request, response: web.StreamResponse) -> None:
         response.headers["X-App-Version"] = handlers.version
+        origin = request.headers.get("Origin", "")
+        if origin in config.cors_origins:
+            response.headers["Access-Control-Allow-Origin"] = origin
+            response.headers["Vary"] = "Origin"
         if stopping.is_set():
             # The header as well: at this point aiohttp has already decided on it.
             response.headers["Connection"] = "close"
             response.force_close()
 
-    app = web.Application(middlewares=[count, fail, dependencies])
+    app = web.Application(middlewares=[count, trust, fail, dependencies])
     app.add_routes(handlers.routes())
     app.on_response_prepare.append(headers)
     return app

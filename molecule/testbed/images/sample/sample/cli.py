@@ -1,4 +1,4 @@
-"""The command line: `sample [serve | migrate | healthcheck]`."""
+"""The command line: `sample [serve | migrate | work | healthcheck | alive]`."""
 
 from __future__ import annotations
 
@@ -21,8 +21,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if parsed.command == "healthcheck":
             return healthcheck(parsed.path, parsed.timeout)
+        if parsed.command == "alive":
+            return alive()
         config = from_environment(os.environ)
-        return migrate(config) if parsed.command == "migrate" else serve(config)
+        return {"migrate": migrate, "work": work}.get(parsed.command, serve)(config)
     except (ConfigError, faults.FaultError) as error:
         print(f"sample: {error}", file=sys.stderr)
         return BAD_CONFIGURATION
@@ -33,6 +35,8 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", metavar="COMMAND")
     commands.add_parser("serve", help="answer requests until SIGTERM (the default)")
     commands.add_parser("migrate", help="apply the database schema and end")
+    commands.add_parser("work", help="take items out of a queue until SIGTERM")
+    commands.add_parser("alive", help="end with 0 when the worker of this container works")
     check = commands.add_parser("healthcheck", help="end with 0 when /health of this container answers 200")
     check.add_argument("--path", help="another path than /health")
     check.add_argument("--timeout", type=float, default=5.0, help="seconds (default: %(default)g)")
@@ -47,6 +51,22 @@ def serve(config: Config) -> int:
     return asyncio.run(
         server.serve(config, faults.from_environment(os.environ), number(os.environ, "SAMPLE_FAULT_AFTER", 0.0))
     )
+
+
+def work(config: Config) -> int:
+    from sample import logs, worker
+
+    logs.start(config)
+    return asyncio.run(worker.work(config))
+
+
+def alive() -> int:
+    from sample import worker
+
+    reason = worker.failure()
+    if reason:
+        print(reason, file=sys.stderr)
+    return 1 if reason else 0
 
 
 def migrate(config: Config) -> int:

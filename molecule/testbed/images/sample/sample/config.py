@@ -12,6 +12,7 @@ ROLES = {
     "backend": "backend",
     "mobile": "mobile-backend",
     "portal": "customer-portal",
+    "worker": "worker",
     "generic": "sample",
 }
 
@@ -33,6 +34,15 @@ class DatabaseConfig:
 class RedisConfig:
     host: str
     port: int
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class MongoConfig:
+    host: str
+    port: int
+    user: str
+    database: str
     password: str = field(repr=False)
 
 
@@ -70,10 +80,15 @@ class Config:
     migrate_on_start: bool
     access_log: bool
     log_file: str
+    log_config: str
+    allowed_hosts: tuple[str, ...]
+    cors_origins: tuple[str, ...]
+    queue: str
     api_url: str
     jwt_secret: str = field(repr=False)
     database: DatabaseConfig | None
     redis: RedisConfig | None
+    mongo: MongoConfig | None
     mqtt: MqttConfig | None
     consul: ConsulConfig | None
 
@@ -102,10 +117,15 @@ def from_environment(env: Environment) -> Config:
         migrate_on_start=boolean(env, "SAMPLE_MIGRATE_ON_START", default=True),
         access_log=boolean(env, "SAMPLE_ACCESS_LOG", default=True),
         log_file=text(env, "SAMPLE_LOG_FILE"),
+        log_config=text(env, "SAMPLE_LOG_CONFIG"),
+        allowed_hosts=words(env, "ALLOWED_HOSTS"),
+        cors_origins=words(env, "CORS_ORIGINS"),
+        queue=text(env, "SAMPLE_QUEUE", "work"),
         api_url=text(env, "NEXT_PUBLIC_API_URL", "/api"),
         jwt_secret=secret(env, "JWT_SECRET"),
         database=database(env),
         redis=redis(env),
+        mongo=mongo(env),
         mqtt=mqtt(env),
         consul=consul(env, service),
     )
@@ -156,6 +176,24 @@ def redis(env: Environment) -> RedisConfig | None:
         port=port(text(env, "REDIS_PORT", "6379"), "REDIS_PORT"),
         password=secret(env, "REDIS_PASSWORD"),
     )
+
+
+def mongo(env: Environment) -> MongoConfig | None:
+    host = text(env, "MONGO_HOST")
+    if not host:
+        return None
+    return MongoConfig(
+        host=host,
+        port=port(text(env, "MONGO_PORT", "27017"), "MONGO_PORT"),
+        user=text(env, "MONGO_USER"),
+        database=text(env, "MONGO_DATABASE", "sample"),
+        password=secret(env, "MONGO_PASSWORD"),
+    )
+
+
+def words(env: Environment, name: str) -> tuple[str, ...]:
+    """Return what is listed with commas."""
+    return tuple(word.strip() for word in text(env, name).split(",") if word.strip())
 
 
 def mqtt(env: Environment) -> MqttConfig | None:

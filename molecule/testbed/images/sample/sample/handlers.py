@@ -17,6 +17,7 @@ from sample.chaos import Chaos
 from sample.config import Config
 from sample.consul import Consul
 from sample.database import Database
+from sample.documents import Documents
 from sample.sockets import Sockets
 
 SLOWEST = 300.0
@@ -35,6 +36,7 @@ class Handlers:
         broker: Broker | None,
         *,
         consul: Consul | None,
+        documents: Documents | None = None,
     ) -> None:
         self._config = config
         self._chaos = chaos
@@ -42,6 +44,7 @@ class Handlers:
         self._cache = cache
         self._broker = broker
         self._consul = consul
+        self._documents = documents
         self.sockets = Sockets()
 
     @property
@@ -67,6 +70,12 @@ class Handlers:
             web.get(base + r"/pets/{id:\d+}", self.show_pet),
             web.get(base + "/cache/{key}", self.get_cache),
             web.put(base + "/cache/{key}", self.put_cache),
+            web.get(f"{base}/documents", self.count_documents),
+            web.get(base + "/documents/{id}", self.get_document),
+            web.put(base + "/documents/{id}", self.put_document),
+            web.post(f"{base}/queue", self.enqueue),
+            web.get(f"{base}/queue", self.show_queue),
+            web.get(base + "/work/{id}", self.show_work),
             web.post(f"{base}/publish", self.publish),
             web.get(f"{base}/messages", self.messages),
             web.get(f"{base}/config", self.show_configuration),
@@ -96,7 +105,9 @@ class Handlers:
         if self._database is not None:
             database = await self._database.state()
             schema_ready = self._database.schema_ready
+        others = await self._others()
         healthy = health.is_healthy(database, schema_ready, self._chaos.faults.unhealthy)
+        healthy = healthy and health.DISCONNECTED not in others.values()
         document = health.document(
             healthy=healthy,
             now=datetime.now(timezone.utc),
@@ -105,8 +116,16 @@ class Handlers:
             database=database,
             git_commit=self._config.git_commit,
             version=self.version,
+            others=others,
         )
         return web.json_response(document, status=200 if healthy else 503, headers={"Cache-Control": "no-store"})
+
+    async def _others(self) -> dict[str, str]:
+        """The stores of an application whose database is MongoDB."""
+        if self._documents is None:
+            return {}
+        found = {"mongodb": await self._documents.state()}
+        return {**found, "redis": await self._cache.state()} if self._cache else found
 
     async def show_version(self, _request: web.Request) -> web.Response:
         return web.json_response({"version": self.version, "git_commit": self._config.git_commit})
@@ -160,6 +179,40 @@ class Handlers:
     async def put_cache(self, request: web.Request) -> web.Response:
         await self._need_cache().put(request.match_info["key"], await request.read())
         return web.json_response({"key": request.match_info["key"], "stored": True})
+
+    async def count_documents(self, _request: web.Request) -> web.Response:
+        return web.json_response({"count": await self._need_documents().count()})
+
+    async def get_document(self, request: web.Request) -> web.Response:
+        document = await self._need_documents().get(request.match_info["id"])
+        if document is None:
+            raise problem(web.HTTPNotFound, "no such document")
+        return web.json_response(document)
+
+    async def put_document(self, request: web.Request) -> web.Response:
+        document = await body(request)
+        if not isinstance(document, dict) or any(not name or name[0] == "$" for name in document):
+            raise bad_request("send a JSON object whose names do not begin with a dollar sign")
+        await self._need_documents().put(request.match_info["id"], document)
+        return web.json_response({"id": request.match_info["id"], "stored": True})
+
+    async def enqueue(self, request: web.Request) -> web.Response:
+        item = await body(request)
+        if not isinstance(item, dict) or not isinstance(item.get("id"), str) or not item["id"]:
+            raise bad_request("send a JSON object with id, and with seconds where it shall take time")
+        await self._need_cache().push(self._config.queue, json.dumps(item).encode())
+        return web.json_response({"id": item["id"], "queued": True}, status=202)
+
+    async def show_queue(self, _request: web.Request) -> web.Response:
+        waiting, taken = await self._need_cache().lengths(self._config.queue)
+        done = await self._need_documents().work_done()
+        return web.json_response({"waiting": waiting, "taken": taken, "done": done})
+
+    async def show_work(self, request: web.Request) -> web.Response:
+        found = await self._need_documents().work(request.match_info["id"])
+        if found is None:
+            raise problem(web.HTTPNotFound, "nobody has done this yet")
+        return web.json_response(found)
 
     async def publish(self, request: web.Request) -> web.Response:
         await self._need_broker().publish(await request.read())
@@ -228,6 +281,11 @@ class Handlers:
         if self._cache is None:
             raise problem(web.HTTPNotImplemented, "no cache is configured: set REDIS_HOST")
         return self._cache
+
+    def _need_documents(self) -> Documents:
+        if self._documents is None:
+            raise problem(web.HTTPNotImplemented, "no document store is configured: set MONGO_HOST")
+        return self._documents
 
     def _need_broker(self) -> Broker:
         if self._broker is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timezone
 
 CONNECTED = "connected"
@@ -24,8 +25,11 @@ def document(
     database: str,
     git_commit: str,
     version: str,
+    others: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
+    """`others` are further stores and their states; only what uses them names them."""
     return {
+        **(others or {}),
         "status": "healthy" if healthy else "unhealthy",
         "timestamp": now.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "service": service,

@@ -16,6 +16,7 @@ from sample.chaos import Chaos
 from sample.config import Config
 from sample.consul import Consul
 from sample.database import Database
+from sample.documents import Documents
 from sample.environment import ConfigError
 from sample.faults import Faults
 from sample.handlers import Handlers
@@ -52,6 +53,10 @@ async def _run(config: Config, chaos: Chaos, stopping: asyncio.Event, stack: Asy
     if config.redis:
         cache = Cache(config.redis)
         stack.push_async_callback(cache.close)
+    documents = None
+    if config.mongo:
+        documents = Documents(config.mongo)
+        stack.push_async_callback(documents.close)
     if config.mqtt:
         broker = Broker(config.mqtt)
         stack.push_async_callback(broker.close)
@@ -60,10 +65,10 @@ async def _run(config: Config, chaos: Chaos, stopping: asyncio.Event, stack: Asy
         consul = Consul(config.consul, config.service, config.version, config.ports[0])
         stack.push_async_callback(consul.close)
 
-    handlers = Handlers(config, chaos, database, cache, broker, consul=consul)
+    handlers = Handlers(config, chaos, database, cache, broker, consul=consul, documents=documents)
     in_flight = InFlight()
     runner = web.AppRunner(
-        build(handlers, chaos, in_flight, stopping),
+        build(handlers, chaos, in_flight, stopping, config),
         keepalive_timeout=config.keepalive_timeout,
         access_log=logging.getLogger(ACCESS) if config.access_log else None,
         access_log_format='%a "%r" %s %b %Tf',

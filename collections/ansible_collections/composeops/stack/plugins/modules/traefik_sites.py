@@ -92,6 +92,11 @@ options:
               - Seconds the service may be silent.
               - The default is 60, and 3600 where O(sites[].routes[].websocket) is set.
             type: int
+          headers:
+            description:
+              - Headers of every answer of this route, in place of what the service and the site say in them.
+            type: dict
+            default: {}
       redirect_to_https:
         description: Whether port 80 redirects to HTTPS. Otherwise it answers like port 443.
         type: bool

@@ -30,6 +30,7 @@ ROUTE_OPTIONS: dict[str, Any] = {
     "connect_timeout": {"type": "int", "default": CONNECT_TIMEOUT},
     "send_timeout": {"type": "int"},
     "read_timeout": {"type": "int"},
+    "headers": {"type": "dict", "default": {}},
 }
 SITE_OPTIONS: dict[str, Any] = {
     "name": {"type": "str", "required": True},

@@ -73,6 +73,8 @@ class Route:
     connect_timeout: int = CONNECT_TIMEOUT
     send_timeout: int = TRANSFER_TIMEOUT
     read_timeout: int = TRANSFER_TIMEOUT
+    headers: tuple[tuple[str, str], ...] = ()
+    """Sent in place of what the service says in headers of these names, and of the site's."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,7 @@ def _site(entry: Mapping[str, Any]) -> Site:
         routes=routes,
         redirect_to_https=entry.get("redirect_to_https") is not False,
         client_max_body_size=_size(str(entry.get("client_max_body_size") or MAX_BODY_SIZE), where),
-        headers=tuple(_header(str(key), str(value), where) for key, value in (entry.get("headers") or {}).items()),
+        headers=_headers(entry, where),
         snippet=str(entry.get("snippet") or "").strip("\n"),
     )
 
@@ -181,6 +183,7 @@ def _route(entry: Mapping[str, Any], number: int, site: str) -> Route:
         connect_timeout=_seconds(entry, "connect_timeout", CONNECT_TIMEOUT, where),
         send_timeout=_seconds(entry, "send_timeout", transfer, where),
         read_timeout=_seconds(entry, "read_timeout", transfer, where),
+        headers=_headers(entry, where),
     )
 
 
@@ -247,6 +250,10 @@ def _size(value: str, where: str) -> str:
     if not _SIZE.match(value):
         raise InvalidInput(f"{where}: client_max_body_size {value!r} is not a size.", "Write it like 10m or 512k.")
     return value
+
+
+def _headers(entry: Mapping[str, Any], where: str) -> tuple[tuple[str, str], ...]:
+    return tuple(_header(str(key), str(value), where) for key, value in (entry.get("headers") or {}).items())
 
 
 def _header(name: str, value: str, where: str) -> tuple[str, str]:

@@ -216,6 +216,7 @@ def _plain_server(site: Site, endpoints: Endpoints, capabilities: Capabilities, 
 
 def _secure_server(site: Site, endpoints: Endpoints, capabilities: Capabilities) -> list[str]:
     bundle = f"{TLS_DIRECTORY}/{site.name}/current"
+    hsts = f"include {bundle}/hsts.conf;"
     return block(
         "server",
         [
@@ -225,22 +226,22 @@ def _secure_server(site: Site, endpoints: Endpoints, capabilities: Capabilities)
             f"ssl_certificate     {bundle}/fullchain.pem;",
             f"ssl_certificate_key {bundle}/privkey.pem;",
             "# Empty unless the certificate beside it is trusted: browsers would remember HSTS and lock visitors out.",
-            f"include {bundle}/hsts.conf;",
+            hsts,
             "",
-            *_answered(site, endpoints),
+            *_answered(site, endpoints, hsts),
             *(["", "# From the site's option snippet.", *site.snippet.splitlines()] if site.snippet else []),
         ],
     )
 
 
-def _answered(site: Site, endpoints: Endpoints) -> list[str]:
+def _answered(site: Site, endpoints: Endpoints, *included: str) -> list[str]:
     stacks = sorted({route.target.stack for route in site.routes if isinstance(route.target, ServiceTarget)})
     return [
         f"client_max_body_size {site.client_max_body_size};",
         *(f'add_header {name} "{value}" always;' for name, value in site.headers),
         *(f"include composeops/live/snippets/colour-{stack}.conf;" for stack in stacks if _coloured(stack, endpoints)),
         "",
-        *_spaced(location(route, endpoints) for route in site.routes),
+        *_spaced(location(route, endpoints, [*included, *_added(site, route)]) for route in site.routes),
     ]
 
 
@@ -251,7 +252,13 @@ def _upstream_of(route: Route, endpoints: Endpoints) -> str:
     return target.upstream
 
 
-def location(route: Route, endpoints: Endpoints) -> list[str]:
+def _added(site: Site, route: Route) -> list[str]:
+    """Return the site's headers that a route with headers of its own has to repeat: nginx then inherits none."""
+    own = {name.lower() for name, _ in route.headers}
+    return [f'add_header {name} "{value}" always;' for name, value in site.headers if name.lower() not in own]
+
+
+def location(route: Route, endpoints: Endpoints, inherited: Sequence[str] = ()) -> list[str]:
     """Return the location that hands a route's requests to its upstream, path unchanged."""
     connection = (
         ["proxy_set_header Upgrade $http_upgrade;", "proxy_set_header Connection $composeops_connection;"]
@@ -268,6 +275,9 @@ def location(route: Route, endpoints: Endpoints) -> list[str]:
             f"proxy_connect_timeout {route.connect_timeout}s;",
             f"proxy_send_timeout {route.send_timeout}s;",
             f"proxy_read_timeout {route.read_timeout}s;",
+            *(inherited if route.headers else []),
+            *(f"proxy_hide_header {name};" for name, _ in route.headers),
+            *(f'add_header {name} "{value}" always;' for name, value in route.headers),
         ],
     )
 

@@ -92,12 +92,15 @@ def _sites(sites: Sequence[Site], host: Host) -> dict[str, Any]:
             chain = [f"{site.name}-headers", *chain]
         for number, route in enumerate(site.routes, start=1):
             name = f"{site.name}-{number}"
+            if route.headers:
+                http["middlewares"][f"{name}-headers"] = {"headers": {"customResponseHeaders": dict(route.headers)}}
             router = {
                 "rule": f"({_hosts(site)}) && PathPrefix(`{route.path}`)",
                 # As nginx has it: the longest path wins.
                 "priority": len(route.path),
                 "service": _service_name(route),
-                "middlewares": chain,
+                # The first speaks last, so that a route's header takes the place of the site's.
+                "middlewares": [f"{name}-headers", *chain] if route.headers else chain,
             }
             secure = {"certResolver": RESOLVER, "domains": [_domain(site)]}
             _add(http, "routers", name, {**router, "entryPoints": ["websecure"], "tls": secure})

@@ -145,6 +145,29 @@ def test_challenges_are_answered_without_redirect() -> None:
     assert "return" not in challenge
 
 
+def uncached(**changes: Any) -> str:
+    api = {"path": "/api/", "stack": "petcare", "service": "backend", "port": 3000}
+    routes = [PETCARE[0]["routes"][0], {**api, "headers": {"Cache-Control": "no-store"}}]
+    return site(routes=routes, headers={"X-Frame-Options": "DENY", "cache-control": "public"}, **changes)
+
+
+def test_sag_02_a_routes_header_takes_the_place_of_the_services_and_of_the_sites() -> None:
+    plain, secure = blocks(uncached(redirect_to_https=False), "server")
+    api = blocks(secure, "location /api/")[0]
+    assert "proxy_hide_header Cache-Control;" in api
+    assert [line.strip() for line in api.splitlines() if "add_header" in line] == [
+        'add_header X-Frame-Options "DENY" always;',
+        'add_header Cache-Control "no-store" always;',
+    ]
+    # nginx forgets what is around a location that adds headers, so that it is repeated there; HSTS is for HTTPS alone.
+    assert "include /etc/nginx/composeops/tls/app.petcare.com/current/hsts.conf;" in api
+    assert "hsts.conf" not in blocks(plain, "location /api/")[0]
+
+
+def test_a_route_without_headers_inherits_those_of_the_site() -> None:
+    assert "add_header" not in blocks(uncached(), "location /")[-1]
+
+
 def test_a_site_without_redirect_answers_alike_on_both_ports() -> None:
     plain, secure = blocks(site(redirect_to_https=False, headers={"X-A": "b"}), "server")
     assert "return 301" not in plain

@@ -138,6 +138,17 @@ def test_headers(hsts: tuple[str, ...], expected: dict[str, Any]) -> None:
     assert http["routers"]["a.test-1"]["middlewares"][0] == "a.test-headers"
 
 
+def test_sag_02_a_routes_headers_speak_after_those_of_the_site() -> None:
+    first, second = SITE["routes"]
+    routes = [{**first, "headers": {"Cache-Control": "no-store"}}, second]
+    http = rendered({**SITE, "routes": routes, "headers": {"X-Frame-Options": "DENY"}})["sites.yml"]["http"]
+    assert http["middlewares"]["a.test-1-headers"] == {
+        "headers": {"customResponseHeaders": {"Cache-Control": "no-store"}}
+    }
+    assert http["routers"]["a.test-1"]["middlewares"][:2] == ["a.test-1-headers", "a.test-headers"]
+    assert http["routers"]["a.test-2"]["middlewares"][0] == "a.test-headers"
+
+
 def test_tls_is_mozillas_intermediate_profile_and_unknown_names_get_no_certificate() -> None:
     tls = rendered(SITE)["sites.yml"]["tls"]["options"]["default"]
     assert (tls["minVersion"], tls["sniStrict"], len(tls["cipherSuites"])) == ("VersionTLS12", True, 6)

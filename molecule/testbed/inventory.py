@@ -27,6 +27,7 @@ EXTERNAL = {
     "petcare_aws_secret_access_key": "{}",
     "petcare_sentry_dsn": "https://{}@sentry.invalid/1",
     "integrated_alert_webhook": "https://hooks.invalid/{}",
+    "sagacity_alert_webhook": "https://hooks.invalid/{}",
 }
 
 # What plays a server that no registry here carries, and which versions do; the name of each begins with its system's.

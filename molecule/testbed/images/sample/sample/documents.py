@@ -13,6 +13,7 @@ from sample.config import MongoConfig
 
 ERRORS = (PyMongoError,)
 TIMEOUT_MS = 5000
+SCHEMA = 1
 
 
 class Documents:
@@ -31,6 +32,7 @@ class Documents:
         database = self._client[config.database]
         self._documents = database["documents"]
         self._work = database["work"]
+        self._schema = database["schema"]
 
     async def state(self) -> str:
         try:
@@ -38,6 +40,14 @@ class Documents:
         except ERRORS:
             return health.DISCONNECTED
         return health.CONNECTED
+
+    async def prepare(self) -> list[int]:
+        """Bring collections and indexes to what this version needs; the numbers of what was done now."""
+        if await asyncio.to_thread(self._schema.find_one, {"_id": SCHEMA}) is not None:
+            return []
+        await asyncio.to_thread(self._work.create_index, "version")
+        await asyncio.to_thread(self._schema.replace_one, {"_id": SCHEMA}, {"_id": SCHEMA}, upsert=True)
+        return [SCHEMA]
 
     async def put(self, number: str, document: dict[str, Any]) -> None:
         await asyncio.to_thread(self._documents.replace_one, {"_id": number}, {**document, "_id": number}, upsert=True)

@@ -21,8 +21,8 @@ def test_int_04_backend_and_frontend_are_asked_every_30_seconds_and_restarted_by
     assert watched["backend"] == (30, 3, Target("supervisor", program="backend"))
     assert watched["frontend"] == (30, 3, Target("supervisor", program="frontend"))
     assert settings.start_delay == 30
-    assert {"cpu": settings.thresholds.cpu, "memory": settings.thresholds.memory} == {"cpu": 90, "memory": 90}
-    assert settings.thresholds.disks == ("/var/log/app",)
+    usage = settings.thresholds
+    assert (usage.cpu, usage.memory, usage.disk, usage.disks) == (90, 90, 90, ("/var/log/app",))
 
 
 def test_backend_without_its_database_is_not_restarted() -> None:
@@ -48,7 +48,10 @@ def test_intervals_come_from_the_environment() -> None:
     assert (rule.interval, rule.retry_interval, settings.start_delay, settings.policy.grace) == (1, 0.5, 2, 5)
 
 
-@pytest.mark.parametrize(("name", "value"), [("ALERT_WEBHOOK_FORMAT", "teams"), ("MONITOR_INTERVAL", "soon")])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("ALERT_WEBHOOK_FORMAT", "teams"), ("MONITOR_INTERVAL", "soon"), ("MONITOR_CPU_PERCENT", "most")],
+)
 def test_what_cannot_be_meant_is_refused_by_name(name: str, value: str) -> None:
     with pytest.raises(ConfigError, match=name):
         monitoring.settings({**ENVIRONMENT, name: value})

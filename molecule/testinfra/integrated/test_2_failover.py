@@ -25,7 +25,7 @@ SLACK = 15
 """What a busy machine adds."""
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def receiver(operator: BedHost) -> Iterator[Receiver]:
     """Slack, as far as the container can tell: on the machine that carries the bed."""
     machine = ipaddress.ip_network(f"{operator.address}/24", strict=False)[1]
@@ -79,6 +79,15 @@ def test_int_04_frozen_backend_is_told_and_restarted(
     assert in_production < 120, times
 
 
+def test_int_04_machine_is_measured_in_the_container(operator: BedHost, app: str) -> None:
+    """What happens at a threshold shows in tests/monitor: here nothing may depend on how busy the machine is."""
+    metrics = operator.output(["docker", "exec", app, "cat", "/run/app/monitor/monitor.prom"])
+    for resource in ("memory", "disk /var/log/app"):
+        assert f'composeops_monitor_resource_percent{{resource="{resource}"}}' in metrics
+    for check in ("database", "backend", "frontend"):
+        assert f'composeops_monitor_check_up{{check="{check}"' in metrics
+
+
 def test_int_06_killed_backend_is_back_at_once(operator: BedHost, outside: Outside, app: str) -> None:
     operator.run(["docker", "exec", app, "sh", "-c", "kill -KILL $(supervisorctl pid backend)"], check=True)
     began = time.time()
@@ -93,7 +102,7 @@ def test_int_04_frozen_frontend_is_told_and_restarted(
     """nginx goes with the program that started it, so the port is free for the next one."""
     script = (
         "import os, signal; from pathlib import Path;"
-        "found = [p for p in Path('/proc').glob('[0-9]*/cmdline') if b'nginx: ' in p.read_bytes()];"
+        "found = [p for p in Path('/proc').glob('[0-9]*/cmdline') if p.read_bytes().startswith(b'nginx: ')];"
         "[os.kill(int(p.parent.name), signal.SIGSTOP) for p in found]; print(len(found))"
     )
     stopped = operator.output(["docker", "exec", app, "python", "-c", script])

@@ -35,7 +35,7 @@ def settings(env: Mapping[str, str]) -> dict[str, Any]:
             {"check": "frontend", "restart": "supervisor", "program": "frontend"},
         ],
         "webhooks": [{"name": "alerts", "format": form, "url_file": url_file}] if url_file else [],
-        "thresholds": {"cpu": 90, "memory": 90, "disk": 90, "disks": ["/var/log/app"]},
+        "thresholds": {**percentages(env), "disks": ["/var/log/app"]},
         "interval": number(env, "MONITOR_INTERVAL", 30.0),
         "retry_interval": number(env, "MONITOR_RETRY_INTERVAL", 0.0),
         "start_delay": number(env, "MONITOR_START_DELAY", 30.0),
@@ -43,6 +43,11 @@ def settings(env: Mapping[str, str]) -> dict[str, Any]:
         "state_directory": "/run/app/monitor",
         "metrics_file": "/run/app/monitor/monitor.prom",
     }
+
+
+def percentages(env: Mapping[str, str]) -> dict[str, float]:
+    """Use of the machine that raises an alert; 0 watches nothing."""
+    return {name: number(env, f"MONITOR_{name.upper()}_PERCENT", 90.0) for name in ("cpu", "memory", "disk")}
 
 
 def write(path: Path, content: Mapping[str, Any]) -> None:

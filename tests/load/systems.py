@@ -74,5 +74,13 @@ ZVIEWER = System(
     socket=Target("main-server", "api.zviewer.com", "/api/ws?hello=1"),
 )
 
-SYSTEMS: Mapping[str, System] = {"petcare": PETCARE, "integrated": INTEGRATED, "zviewer": ZVIEWER}
+# One container answers all of it, frontend and backend each at a port of its own.
+REFLEXAPP = System(
+    targets=(Target("app", "www.jackcwf.com", "/version"),),
+    write=Target("app", "www.jackcwf.com", "/pets"),
+    slow=Target("app", "www.jackcwf.com", "/slow?seconds=5"),
+    socket=Target("app", "www.jackcwf.com", "/_event?hello=1"),
+)
+
+SYSTEMS: Mapping[str, System] = {"petcare": PETCARE, "integrated": INTEGRATED, "zviewer": ZVIEWER, "reflexapp": REFLEXAPP}
 """By the name of their inventory."""

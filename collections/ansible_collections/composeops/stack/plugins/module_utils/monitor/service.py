@@ -95,7 +95,9 @@ class Monitor:
         try:
             ended, _ = await asyncio.wait([waiter, *tasks], return_when=asyncio.FIRST_COMPLETED)
         finally:
-            self._tools.notify("STOPPING=1")
+            if not self.replaced:
+                # For systemd a replaced program goes on: whoever says that it stops has to end soon, or is killed.
+                self._tools.notify("STOPPING=1")
             for task in (waiter, *tasks):
                 task.cancel()
         await self._let_restarts_end()

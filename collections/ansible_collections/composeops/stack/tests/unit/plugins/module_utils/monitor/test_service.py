@@ -300,6 +300,8 @@ def test_program_that_was_replaced_begins_anew(world: World, tmp_path: Path) -> 
         return any("it begins anew" in line for line in world.said)
 
     assert world.run(replace_it, program=str(program)).replaced
+    # It would be killed for not ending.
+    assert "STOPPING=1" not in world.notified
 
 
 def test_stop_waits_for_a_restart_under_way(world: World) -> None:

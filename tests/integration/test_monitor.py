@@ -297,6 +297,18 @@ def test_killed_monitor_comes_back_and_remembers(watched: Watched) -> None:
     assert [one["kind"] for one in watched.alerts()].count("failing") == 1
 
 
+def test_replaced_program_goes_on_and_systemd_ends_nothing(watched: Watched) -> None:
+    """As an update of the program does it; what says that it stops would be killed two minutes later."""
+    program = "/usr/local/lib/composeops/composeops.pyz"
+    for change in (f"echo >> {program}", f"truncate --size=-1 {program}"):
+        begun = watched.journal().count("watching 2 checks")
+        watched.host.run(change, check=True)
+        watched.stack.wait_until(lambda begun=begun: watched.journal().count("watching 2 checks") > begun, 60)
+        shown = watched.host.run(["systemctl", "show", SERVICE, "--property=SubState"], check=True).stdout
+        assert shown.strip() == "SubState=running"
+    assert watched.journal().count("the program was replaced; it begins anew") == 2
+
+
 def test_secrets_are_in_no_log(watched: Watched) -> None:
     assert "web is failing" in watched.journal()
     assert TOKEN not in watched.journal()

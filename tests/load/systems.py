@@ -82,5 +82,21 @@ REFLEXAPP = System(
     socket=Target("app", "www.jackcwf.com", "/_event?hello=1"),
 )
 
-SYSTEMS: Mapping[str, System] = {"petcare": PETCARE, "integrated": INTEGRATED, "zviewer": ZVIEWER, "reflexapp": REFLEXAPP}
+# Its documents are written by the tests themselves: they are no pets.
+SAGACITY = System(
+    targets=(
+        Target("backend", "sagacity.example.com", "/api/version"),
+        Target("frontend", "sagacity.example.com", "/version.txt", version_in_body=True),
+    ),
+    slow=Target("backend", "sagacity.example.com", "/api/slow?seconds=5"),
+    socket=Target("backend", "sagacity.example.com", "/api/ws?hello=1"),
+)
+
+SYSTEMS: Mapping[str, System] = {
+    "petcare": PETCARE,
+    "integrated": INTEGRATED,
+    "zviewer": ZVIEWER,
+    "reflexapp": REFLEXAPP,
+    "sagacity": SAGACITY,
+}
 """By the name of their inventory."""

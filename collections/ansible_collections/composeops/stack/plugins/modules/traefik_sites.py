@@ -269,15 +269,19 @@ def wait_for_certificates(edge: Edge, sites: Iterable[Site], timeout: float) -> 
         time.sleep(POLL)
 
 
+def journal(since: int) -> str:
+    """Return what Traefik has logged since a time in seconds of the epoch."""
+    argv = ["journalctl", "--no-pager", "--quiet", "--output=cat", "--unit=traefik.service", f"--since=@{since}"]
+    return CommandRunner().run(argv, check=False).stdout
+
+
 def require_certificates(edge: Edge, sites: Iterable[Site], timeout: float) -> None:
     """Wait for certificates; raise with what Traefik logged about those that do not come."""
     since = int(time.time())
     missing = wait_for_certificates(edge, sites, timeout)
     if not missing:
         return
-    argv = ["journalctl", "--no-pager", "--quiet", "--output=cat", "--unit=traefik.service", f"--since=@{since}"]
-    journal = CommandRunner().run(argv, check=False).stdout
-    said = certificates.complaints(journal, missing)
+    said = certificates.complaints(journal(since), missing)
     raise ComposeOpsError(
         f"After {timeout:g} s, {'; '.join(f'{site}: {why}' for site, why in missing.items())}."
         f" Traefik logged: {said[-1] if said else 'nothing about it'}",

@@ -20,8 +20,8 @@ from ansible_collections.composeops.stack.plugins.module_utils.release.model imp
 from ansible_collections.composeops.stack.plugins.module_utils.release.traefik_file import Choice
 from ansible_collections.composeops.stack.plugins.module_utils.release.traffic import Traffic
 
-TRAEFIK_TIMEOUT = 10.0
-"""Seconds until Traefik has taken a file; usually it is a fifth of one."""
+TRAEFIK_TIMEOUT = 30.0
+"""Seconds until Traefik has taken a file; usually it is a fifth of one, on a host that has nothing left some more."""
 POLL = 0.02
 
 
@@ -143,13 +143,7 @@ class TraefikSwitch:
     def _wait(self, text: str) -> None:
         """Wait until Traefik serves by this file: what is done next relies on it."""
         marker, began = traefik_file.marker(text), self._clock.elapsed()
-        while True:
-            try:
-                if self._traefik.has_taken(marker):
-                    return
-            except NotRunning:
-                # It serves nobody, and reads the file when it starts.
-                return
+        while not self._has_taken(marker):
             if self._clock.elapsed() - began > TRAEFIK_TIMEOUT:
                 raise ComposeOpsError(
                     f"Stack {self._stack}: Traefik did not take {self._path} within {TRAEFIK_TIMEOUT:g} s."
@@ -157,6 +151,16 @@ class TraefikSwitch:
                     "`journalctl -u traefik` says what it has against a file of that directory.",
                 )
             self._clock.sleep(POLL)
+
+    def _has_taken(self, marker: str) -> bool:
+        try:
+            return self._traefik.has_taken(marker)
+        except NotRunning:
+            # It serves nobody, and reads the file when it starts.
+            return True
+        except ComposeOpsError:
+            # It is too busy to say so.
+            return False
 
 
 def of_host(

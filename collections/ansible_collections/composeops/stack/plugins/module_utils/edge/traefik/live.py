@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping
 from ansible_collections.composeops.stack.plugins.module_utils.edge.traefik.plan import describe, stages
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.io import files
-from ansible_collections.composeops.stack.plugins.module_utils.io.traefik import NotRunning, Traefik
+from ansible_collections.composeops.stack.plugins.module_utils.io.traefik import Traefik
 from ansible_collections.composeops.stack.plugins.module_utils.release import traefik_file
 
-TIMEOUT = 15.0
+TIMEOUT = 30.0
 """Seconds until Traefik has taken what was written; it may have been started just before."""
 POLL = 0.05
 SUFFIX = ".yml"
@@ -91,7 +91,7 @@ class LiveDirectory:
             try:
                 waiting = {name: marker for name, marker in waiting.items() if not self._traefik.has_taken(marker)}
                 why = f"Traefik did not take {', '.join(describe(name) for name in waiting)}"
-            except NotRunning as error:
+            except ComposeOpsError as error:
                 why = error.message.rstrip(".")
             if not waiting:
                 return

@@ -25,12 +25,15 @@ class Edge(Traefik):
     asked: int = 0
     takes_after: int = 3
     running: bool = True
+    too_busy_for: int = 0
     served: list[Choice] = field(default_factory=list)
 
     def has_taken(self, marker: str) -> bool:
         if not self.running:
             raise NotRunning("Traefik does not run on this host.")
         self.asked += 1
+        if self.asked <= self.too_busy_for:
+            raise ComposeOpsError("127.0.0.1:20999 did not answer within 5 s.")
         if self.asked % self.takes_after:
             return False
         text = self.path.read_text()
@@ -86,9 +89,15 @@ def test_a_switch_that_traefik_does_not_take_is_taken_back(host: Host) -> None:
     before = traefik_file.render("shop", Choice("blue"), HTTP)
     host.edge.path.write_text(before)
     host.edge.takes_after = 10**9
-    with pytest.raises(ComposeOpsError, match=r"Traefik did not take .*stack-shop\.yml within 10 s"):
+    with pytest.raises(ComposeOpsError, match=r"Traefik did not take .*stack-shop\.yml within 30 s"):
         host.switch.switch("green")
     assert host.edge.path.read_text() == before
+
+
+def test_a_traefik_that_is_too_busy_to_answer_is_asked_again(host: Host) -> None:
+    host.edge.too_busy_for = 4
+    host.switch.switch("green")
+    assert (host.edge.asked, host.choice()) == (6, Choice("green"))
 
 
 def test_a_traefik_that_does_not_run_reads_the_choice_when_it_starts(host: Host) -> None:

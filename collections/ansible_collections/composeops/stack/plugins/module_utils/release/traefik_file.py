@@ -111,7 +111,7 @@ def file(name: str, body: Mapping[str, Any], *comments: str) -> str:
 def marker(text: str) -> str:
     """Return the marker in a file that ``file`` made."""
     body = json.loads("\n".join(line for line in text.splitlines() if not line.startswith("#")))
-    return next(name for name in body["http"]["middlewares"] if name.startswith(_MARKER))
+    return next(str(name) for name in body["http"]["middlewares"] if str(name).startswith(_MARKER))
 
 
 def canary_choice(stack: str, choice: Choice, colour: str, percent: int, sticky: Sticky) -> Choice:

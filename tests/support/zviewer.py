@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from tests.integration.bed_host import ROOT, BedHost, PlaybookRun
-from tests.support.containers import Run, identifiers
+from tests.support.containers import Run, identifiers, record
 from tests.support.outside import Answer, Outside
 
 SITE = "api.zviewer.com"
@@ -23,6 +24,7 @@ PATHS = {
 """Below which path of the gateway each service answers."""
 LOCKED = ("payments-service", "admin-service")
 """Those that want a key."""
+KEPT_CHECKS = 5
 ASK = "import sys, urllib.request as u; print(u.urlopen(sys.argv[1], timeout=5).read().decode())"
 
 
@@ -64,6 +66,48 @@ def ask(outside: Outside, service: str, path: str, key: str = "", **options: Any
 
 def version(outside: Outside) -> str:
     return str(ask(outside, "main-server", "/version").json()["version"])
+
+
+TIMES = """
+import http.client, sys, time
+host, port, path, count = sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4])
+connection = http.client.HTTPConnection(host, port, timeout=10)
+for _ in range(count):
+    began = time.perf_counter()
+    connection.request("GET", path, headers={"Host": "api.zviewer.com"})
+    answer = connection.getresponse()
+    answer.read()
+    assert answer.status == 200, answer.status
+    print((time.perf_counter() - began) * 1000)
+"""
+
+
+def gateway_times(operator: BedHost, path: str, count: int) -> list[float]:
+    """Return how many milliseconds the gateway took for each of ``count`` requests, asked from its own host."""
+    known = record(operator.output, "zviewer")
+    port = next(entry["host_port"] for entry in known["endpoints"] if entry["colour"] == known["colour"])
+    return [
+        float(line)
+        for line in operator.output(["python3", "-c", TIMES, "127.0.0.1", str(port), path, str(count)]).split()
+    ]
+
+
+def seconds_until_healthy(container: dict[str, Any]) -> float | None:
+    """Return how long a container took from its start to its first passed health check; None when that is forgotten."""
+    state = container["State"]
+    started = _moment(state["StartedAt"])
+    checks = [(_moment(entry["End"]), entry["ExitCode"]) for entry in state["Health"]["Log"]]
+    since = [(ended, status) for ended, status in checks if ended > started]
+    passed = [ended for ended, status in since if status == 0]
+    # The engine keeps the last five, over restarts too.
+    if not passed or len(since) >= KEPT_CHECKS:
+        return None
+    return (passed[0] - started).total_seconds()
+
+
+def _moment(text: str) -> datetime:
+    """Read the engine's time stamps, whose nanoseconds Python does not take."""
+    return datetime.fromisoformat(text[:26].rstrip("Z") + "+00:00")
 
 
 DEVELOPMENT = Path(ROOT / "inventories/zviewer-development/group_vars/development/stack.yml")

@@ -11,9 +11,9 @@ import pytest
 
 from tests.integration.bed_host import BedHost
 from tests.support.outside import Outside
-from tests.support.zviewer import ask, consul, instances
+from tests.support.zviewer import ask, consul, instances, seconds_until_healthy
 
-BEFORE, AFTER = 1.0, 8.0
+BEFORE, AFTER = 1.0, 6.0
 
 
 class Client(threading.Thread):
@@ -69,7 +69,12 @@ def test_zvw_08_requests_go_on_when_an_instance_dies(operator: BedHost, outside:
     while again()["State"].get("Health", {}).get("Status") != "healthy":
         assert time.monotonic() < deadline, again()["State"]
         time.sleep(0.5)
-    assert again()["RestartCount"] == 1
+    assert again()["RestartCount"] >= 1
+    # ZVW-08: a container starts within 30 s.
+    seconds = seconds_until_healthy(again())
+    print(f"{service}: healthy {seconds} s after its start")
+    assert seconds is not None
+    assert seconds < 30
 
 
 def test_zvw_01_an_instance_that_stops_is_found_no_more_and_again_when_it_is_back(operator: BedHost) -> None:

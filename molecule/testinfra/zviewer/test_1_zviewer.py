@@ -158,9 +158,10 @@ def test_zvw_07_database_media_configuration_and_logs_are_on_volumes(
 
 
 def test_zvw_07_a_backup_is_taken_every_day_by_itself(host: Any) -> None:
-    timer = host.service("composeops-backup@zviewer-database.timer")
-    assert timer.is_enabled
-    assert timer.is_running
+    for source in ("zviewer-database", "zviewer-media"):
+        timer = host.service(f"composeops-backup@{source}.timer")
+        assert timer.is_enabled, source
+        assert timer.is_running, source
 
 
 def test_zvw_08_discovery_takes_less_than_100_ms(outside: Outside) -> None:

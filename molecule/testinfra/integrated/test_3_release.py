@@ -60,7 +60,3 @@ def test_int_07_monitors_left_the_release_alone(operator: BedHost) -> None:
     audit = operator.output("composeops audit")
     assert "rollback" in audit
     assert "health monitor" not in audit
-
-
-def test_second_deploy_changes_nothing(operator: BedHost) -> None:
-    assert play(operator, "deploy").changed == []

@@ -29,6 +29,9 @@ def test_nothing_is_configured_by_default() -> None:
         pytest.param({"SAMPLE_ALLOW_FAULTS": "1"}, "allow_faults", True, id="faults-allowed"),
         pytest.param({"SAMPLE_MIGRATE_ON_START": "0"}, "migrate_on_start", False, id="migrations-elsewhere"),
         pytest.param({"START_DELAY": "2.5"}, "start_delay", 2.5, id="start-delay"),
+        pytest.param({"ALLOWED_HOSTS": "a.test, b.test"}, "allowed_hosts", ("a.test", "b.test"), id="sag-05-trusted"),
+        pytest.param({"CORS_ORIGINS": ""}, "cors_origins", (), id="sag-05-no-origins"),
+        pytest.param({"SAMPLE_QUEUE": "trades"}, "queue", "trades", id="queue"),
     ],
 )
 def test_value_is_read(env: dict[str, str], attribute: str, expected: object) -> None:
@@ -113,3 +116,14 @@ def test_no_secret_is_printed_with_the_configuration() -> None:
 
 def test_database_url_is_not_printed() -> None:
     assert "hidden" not in repr(from_environment({"DATABASE_URL": "postgresql://u:hidden@h/n"}))
+
+
+def test_mongo_is_configured_by_its_host(tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("hush\n")
+    assert from_environment({}).mongo is None
+    config = from_environment(
+        {"MONGO_HOST": "db", "MONGO_USER": "u", "MONGO_PASSWORD_FILE": str(tmp_path / "password")}
+    )
+    assert config.mongo is not None
+    assert (config.mongo.host, config.mongo.port, config.mongo.password) == ("db", 27017, "hush")
+    assert "hush" not in repr(config)

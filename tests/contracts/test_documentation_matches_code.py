@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
+from scripts import generate_docs
+
 ROOT = Path(__file__).resolve().parents[2]
 COLLECTION = ROOT / "collections/ansible_collections/composeops/stack"
 MODULES = sorted(path.stem for path in (COLLECTION / "plugins/modules").glob("*.py") if path.stem != "__init__")
@@ -60,7 +62,7 @@ def test_there_are_modules_and_roles_to_hold() -> None:
 @pytest.mark.parametrize("name", MODULES)
 def test_module_documentation_equals_its_argument_spec(name: str) -> None:
     loaded = module(name)
-    documentation = yaml.safe_load(loaded.DOCUMENTATION)
+    documentation = generate_docs.documentation(Path(loaded.__file__))
     assert documentation["module"] == name
     assert described(documentation.get("options") or {}) == specified(loaded.ARGUMENT_SPEC)
 

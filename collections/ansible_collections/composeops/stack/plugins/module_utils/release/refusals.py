@@ -15,6 +15,7 @@ from typing import Any
 from ansible_collections.composeops.stack.plugins.module_utils.errors import InvalidInput
 from ansible_collections.composeops.stack.plugins.module_utils.release.coloured import PRIVATE_NETWORK
 from ansible_collections.composeops.stack.plugins.module_utils.release.definitions import (
+    attached,
     mount_targets,
     relative_mounts,
     replicas_of,
@@ -54,6 +55,7 @@ def check(request: StackRequest, compose: Mapping[str, Any], architecture: str) 
     found += _without_a_way_in(request, compose)
     found += _platforms(compose, architecture)
     found += _external_sources(compose)
+    found += _copies_into_read_only(compose)
     if PRIVATE_NETWORK in (compose.get("networks") or {}):
         reason = f"the network {PRIVATE_NETWORK} is called as that of a release"
         found.append(Refusal(("networks", PRIVATE_NETWORK), reason, "Give it another name."))
@@ -165,3 +167,14 @@ def _external_sources(compose: Mapping[str, Any]) -> Iterator[Refusal]:
         elif posixpath.normpath(definition.get("file") or "").startswith(".."):
             reason = f"{kind}.{name} is the file {definition['file']}, which lies above the compose file"
             yield Refusal((kind, name), reason, "Put it below files_directory.")
+
+
+def _copies_into_read_only(compose: Mapping[str, Any]) -> Iterator[Refusal]:
+    """Yield what compose 2.26 copies into a container that lets nothing be written; it finds out when it starts it."""
+    for name, definition in compose["services"].items():
+        if definition.get("read_only") and any(
+            source.get("environment") or source.get("content") for source in attached(compose, name)
+        ):
+            reason = f"service {name} is read_only, and compose cannot put a secret or config there that is no file"
+            instead = f"Leave out read_only of {name}, or give it secrets and configs that are files."
+            yield Refusal(("services", name, "read_only"), reason, instead)

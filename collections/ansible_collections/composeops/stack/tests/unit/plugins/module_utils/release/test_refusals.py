@@ -144,6 +144,18 @@ SERVICES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         "compose.yaml line 13: secrets.token is external, which only Swarm knows. Write `environment: NAME` and list"
         " NAME under the stack's secrets.",
     ),
+    "a secret of the environment in a read-only container": (
+        {"read_only": True, "secrets": [{"source": "token"}]},
+        {"secrets": {"token": {"environment": "TOKEN"}}},
+        "compose.yaml line 2: service web is read_only, and compose cannot put a secret or config there that is no"
+        " file. Leave out read_only of web, or give it secrets and configs that are files.",
+    ),
+    "a written config in a read-only container": (
+        {"read_only": True, "configs": [{"source": "motto"}]},
+        {"configs": {"motto": {"content": "hello"}}},
+        "compose.yaml line 2: service web is read_only, and compose cannot put a secret or config there that is no"
+        " file. Leave out read_only of web, or give it secrets and configs that are files.",
+    ),
     "a config above": (
         {"configs": [{"source": "motto"}]},
         {"configs": {"motto": {"file": "../motto"}}},
@@ -180,6 +192,8 @@ ACCEPTED: dict[str, dict[str, Any]] = {
     "a tmpfs with options": {"tmpfs": "/scratch:size=1m"},
     "an empty list of hooks": {"post_start": []},
     "a secret that nobody uses": {},
+    "a read-only container": {"read_only": True},
+    "a file in a read-only container": {"read_only": True, "configs": [{"source": "motto"}]},
 }
 
 
@@ -189,6 +203,7 @@ def test_accepts(web: dict[str, Any]) -> None:
     request = StackRequest(name="shop", compose=TEXT, routed=routed)
     networks = {"inner": {"internal": True}, "outer": {}}
     compose = {"services": {"web": web}, "secrets": {"token": {"external": True}}, "networks": networks}
+    compose |= {"configs": {"motto": {"file": "./motto"}}}
     assert check(request, compose, "amd64") is None  # type: ignore[func-returns-value]
 
 

@@ -92,6 +92,7 @@ def test_sag_07_release_is_backed_up_tried_on_some_and_taken_back_without_a_lost
     steps = deployed.output
     assert "backup" in steps
     assert "canary" in steps
+    assert "before any request goes to" in steps, "the old worker does not end first"
 
     # No acknowledged write is lost, and every item of the queue is done, by whichever worker.
     assert writer.refused == []

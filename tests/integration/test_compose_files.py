@@ -494,6 +494,13 @@ def test_compose_passes_what_the_engine_refuses(compose: Callable[[str, str], Co
     assert "Error response from daemon: invalid" in compose(line, "up --detach --quiet-pull").stderr
 
 
+def test_compose_puts_no_secret_into_a_read_only_container(compose: Callable[[str, str], Completed]) -> None:
+    """What the module refuses for that reason."""
+    lines = "read_only: true\n    secrets: [token]\nsecrets:\n  token: {environment: HOME}"
+    assert compose(lines, "config --quiet").ok
+    assert "container rootfs is marked read-only" in compose(lines, "up --detach --quiet-pull").stderr
+
+
 def test_compose_of_the_host_ignores_what_is_refused(engine: BedHost, compose: Callable[[str, str], Completed]) -> None:
     hooks = "post_start: [{command: [touch, /started]}]\n    pre_stop: [{command: [touch, /stopped]}]\n    gpus: all"
     for arguments in ("up --detach --quiet-pull", "stop --timeout 1"):

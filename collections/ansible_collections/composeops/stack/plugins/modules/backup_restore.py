@@ -23,7 +23,7 @@ description:
   - Files are unpacked beside those that are there, compared, and renamed into place. What has read the old ones is to
     be restarted.
   - Where a step fails, the data that was there still serves. A run that was killed is undone or finished by the next
-    backup or restore of the source.
+    backup or restore of the source; of files by the next restore alone, and until then a backup of them is refused.
   - Works on a stack that was deployed again, empty, after its containers and volumes were destroyed.
   - Every run restores, so every run is a change.
   - Nothing else changes the stack meanwhile, and a stack that is held (M(composeops.stack.stack_lock)) is left alone.

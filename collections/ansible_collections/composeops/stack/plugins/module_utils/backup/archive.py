@@ -46,6 +46,13 @@ def roots(source: Source, runner: Runner) -> list[Root]:
     return found + [Root(f"volumes/{name}", _mountpoint(source, name, runner), True) for name in source.volumes]
 
 
+def new_place(root: Root) -> str:
+    """Return where a root is restored to: on the same file system, so that a rename puts it in place."""
+    if root.volume:
+        return os.path.join(root.path, f"{OURS}restoring")
+    return os.path.join(os.path.dirname(root.path), f"{OURS}restoring-{os.path.basename(root.path)}")
+
+
 def _mountpoint(source: Source, name: str, runner: Runner) -> str:
     filters = [f"label={PROJECT_LABEL}={source.stack}", f"label={VOLUME_LABEL}={name}"]
     argv = ["docker", "volume", "ls", "--quiet", "--filter", filters[0], "--filter", filters[1]]
@@ -64,6 +71,7 @@ def produce(source: Source, runner: Runner, deadline: float) -> Iterator[Product
     """Hand out one archive of everything that is declared."""
     del deadline  # nothing is waited for but the store, which has time-outs of its own
     declared = roots(source, runner)
+    _refuse_half_a_restore(source, declared)
     missing = [root.path for root in declared if not os.path.lexists(root.path)]
     if missing:
         raise ComposeOpsError(
@@ -75,6 +83,17 @@ def produce(source: Source, runner: Runner, deadline: float) -> Iterator[Product
         origin={"paths": list(source.paths), "volumes": list(source.volumes), "bytes": size},
         invariants=lambda: {"entries": archive.tally.entries, "sha256": archive.tally.digest()},
     )
+
+
+def _refuse_half_a_restore(source: Source, declared: list[Root]) -> None:
+    """Raise where a restore was killed: what is there may be a part of the old files and a part of the new ones."""
+    left = [new_place(root) for root in declared if os.path.lexists(new_place(root))]
+    if left:
+        raise ComposeOpsError(
+            f"A restore of {source.name} did not end, and left {', '.join(left)}.",
+            "Restore again (playbooks/restore.yml); what was there before the first attempt is kept beside, under"
+            " names with `before_`.",
+        )
 
 
 @dataclass(frozen=True)

@@ -14,18 +14,11 @@ import tarfile
 from collections.abc import Iterator, Mapping
 
 from ansible_collections.composeops.stack.plugins.module_utils.backup import archive, capacity
-from ansible_collections.composeops.stack.plugins.module_utils.backup.archive import OURS, Root
+from ansible_collections.composeops.stack.plugins.module_utils.backup.archive import OURS, Root, new_place
 from ansible_collections.composeops.stack.plugins.module_utils.backup.restorer import Job, Outcome, Restorer
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 
 Move = tuple[str, str]
-
-
-def new_place(root: Root) -> str:
-    """Return where a root is restored to: on the same file system, so that a rename puts it in place."""
-    if root.volume:
-        return os.path.join(root.path, f"{OURS}restoring")
-    return os.path.join(os.path.dirname(root.path), f"{OURS}restoring-{os.path.basename(root.path)}")
 
 
 def aside(root: Root, stamp: str) -> str:

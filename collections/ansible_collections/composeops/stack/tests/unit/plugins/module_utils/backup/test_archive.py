@@ -8,7 +8,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -62,8 +62,8 @@ class Host:
             origin, invariants = production.origin, production.invariants()
         return Manifest("id", "config", "h", "files", "", "", (), origin, invariants)
 
-    def restore(self, manifest: Manifest) -> Outcome:
-        job = Job(self.source, manifest, self.runner, STAMP, "", time.monotonic() + 60)
+    def restore(self, manifest: Manifest, *, stamp: str = STAMP) -> Outcome:
+        job = Job(self.source, manifest, self.runner, stamp, "", time.monotonic() + 60)
         assert len(archive_restore.examine(job)) == 2
         return archive_restore.apply(job, {archive.ARCHIVE: str(self._archive)})
 
@@ -141,6 +141,44 @@ def test_a_restore_that_fails_half_way_puts_everything_back(host: Host, monkeypa
     assert host.tally() == before
     assert host.leftovers == []
     assert not (host.volume / f".composeops-before_{STAMP}").exists()
+
+
+@pytest.mark.parametrize("survives", range(6))
+def test_a_restore_that_is_killed_is_finished_by_the_next_and_backed_up_by_nobody_before(
+    host: Host, survives: int
+) -> None:
+    before, manifest = host.tally(), host.back_up()
+    (host.config / "logging.toml").write_text("wrong")
+    killed_after_renames(survives, lambda: host.restore(manifest))
+    with pytest.raises(ComposeOpsError, match="A restore of config did not end, and left"):
+        host.back_up()
+    host.restore(manifest, stamp="20260131T033000Z")
+    assert host.tally() == before
+    assert host.leftovers == []
+    assert host.back_up().invariants == manifest.invariants
+    aside = host.config.parent.glob("config.before_*/logging.toml")
+    assert "wrong" in [path.read_text() for path in aside]
+
+
+def killed_after_renames(survives: int, act: Callable[[], object]) -> None:
+    """Carry out ``act`` in a process that dies at its next rename after so many, with no chance to clean up."""
+    process = os.fork()
+    if process == 0:
+        rename, left = os.rename, [survives]
+
+        def dying(old: str, new: str) -> None:
+            if not left[0]:
+                os._exit(9)
+            left[0] -= 1
+            rename(old, new)
+
+        os.rename = dying  # type: ignore[assignment]
+        try:
+            act()
+        finally:
+            os._exit(1)
+    _, status = os.waitpid(process, 0)
+    assert os.waitstatus_to_exitcode(status) == 9, "it was not killed"
 
 
 def test_what_is_not_there_fails_the_backup(host: Host) -> None:

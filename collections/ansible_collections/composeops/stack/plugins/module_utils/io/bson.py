@@ -8,7 +8,7 @@ Values that commands only carry through (object ids, dates, time stamps) are kep
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
@@ -16,6 +16,10 @@ from ansible_collections.composeops.stack.plugins.module_utils.errors import Com
 _INT32 = range(-(2**31), 2**31)
 _FIXED = {0x07: 12, 0x09: 8, 0x11: 8, 0x13: 16}
 """Sizes of what is kept as bytes: object id, date, time stamp, decimal."""
+_EMPTY = b"\x05\0\0\0\0"
+"""A document without anything in it; none is shorter."""
+
+_Read = tuple[Any, int]
 
 
 class Long(int):
@@ -77,7 +81,7 @@ def _value(value: Any) -> tuple[int, bytes]:
 def _document(content: bytes, start: int) -> tuple[dict[str, Any], int]:
     (size,) = struct.unpack_from("<i", content, start)
     end = start + size
-    if size < 5 or end > len(content) or content[end - 1]:  # noqa: PLR2004 (an empty document)
+    if size < len(_EMPTY) or end > len(content) or content[end - 1]:
         raise ValueError("a length is wrong")
     found: dict[str, Any] = {}
     position = start + 4
@@ -89,35 +93,53 @@ def _document(content: bytes, start: int) -> tuple[dict[str, Any], int]:
     return found, end
 
 
-def _read(kind: int, content: bytes, at: int) -> tuple[Any, int]:
+def _read(kind: int, content: bytes, at: int) -> _Read:
     """Return a value and where the next one begins."""
-    result: tuple[Any, int]
-    if kind == 0x01:
-        result = struct.unpack_from("<d", content, at)[0], at + 8
-    elif kind in (0x02, 0x0E):
-        (size,) = struct.unpack_from("<i", content, at)
-        result = content[at + 4 : at + 3 + size].decode("utf-8", "replace"), at + 4 + size
-    elif kind == 0x03:  # noqa: PLR2004
-        result = _document(content, at)
-    elif kind == 0x04:  # noqa: PLR2004
-        items, end = _document(content, at)
-        result = list(items.values()), end
-    elif kind == 0x05:  # noqa: PLR2004
-        (size,) = struct.unpack_from("<i", content, at)
-        result = content[at + 5 : at + 5 + size], at + 5 + size
-    elif kind == 0x08:  # noqa: PLR2004
-        result = bool(content[at]), at + 1
-    elif kind in (0x06, 0x0A, 0x7F, 0xFF):
-        result = None, at
-    elif kind == 0x10:  # noqa: PLR2004
-        result = struct.unpack_from("<i", content, at)[0], at + 4
-    elif kind == 0x12:  # noqa: PLR2004
-        result = struct.unpack_from("<q", content, at)[0], at + 8
-    elif kind == 0x0B:  # noqa: PLR2004
-        pattern_end = content.index(b"\0", at)
-        result = content[at:pattern_end].decode(), content.index(b"\0", pattern_end + 1) + 1
-    elif kind in _FIXED:
-        result = content[at : at + _FIXED[kind]], at + _FIXED[kind]
-    else:
+    if kind in _FIXED:
+        return content[at : at + _FIXED[kind]], at + _FIXED[kind]
+    if kind not in _READERS:
         raise ValueError(f"a value is of the unknown type {kind:#x}")
-    return result
+    return _READERS[kind](content, at)
+
+
+def _string(content: bytes, at: int) -> _Read:
+    (size,) = struct.unpack_from("<i", content, at)
+    return content[at + 4 : at + 3 + size].decode("utf-8", "replace"), at + 4 + size
+
+
+def _array(content: bytes, at: int) -> _Read:
+    items, end = _document(content, at)
+    return list(items.values()), end
+
+
+def _binary(content: bytes, at: int) -> _Read:
+    (size,) = struct.unpack_from("<i", content, at)
+    return content[at + 5 : at + 5 + size], at + 5 + size
+
+
+def _nothing(_content: bytes, at: int) -> _Read:
+    return None, at
+
+
+def _pattern(content: bytes, at: int) -> _Read:
+    end = content.index(b"\0", at)
+    return content[at:end].decode(), content.index(b"\0", end + 1) + 1
+
+
+_READERS: Mapping[int, Callable[[bytes, int], _Read]] = {
+    0x01: lambda content, at: (struct.unpack_from("<d", content, at)[0], at + 8),
+    0x02: _string,
+    0x03: _document,
+    0x04: _array,
+    0x05: _binary,
+    0x06: _nothing,
+    0x08: lambda content, at: (bool(content[at]), at + 1),
+    0x0A: _nothing,
+    0x0B: _pattern,
+    0x0E: _string,
+    0x10: lambda content, at: (struct.unpack_from("<i", content, at)[0], at + 4),
+    0x12: lambda content, at: (struct.unpack_from("<q", content, at)[0], at + 8),
+    0x7F: _nothing,
+    0xFF: _nothing,
+}
+"""By the numbers of the types (bsonspec.org)."""

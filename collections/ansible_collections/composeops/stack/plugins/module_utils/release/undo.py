@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.release import disk, render, state
 from ansible_collections.composeops.stack.plugins.module_utils.release.canary_run import StepFigures
-from ansible_collections.composeops.stack.plugins.module_utils.release.colour_plan import ColourPlan, DeploymentPlan
+from ansible_collections.composeops.stack.plugins.module_utils.release.colour_plan import DeploymentPlan
 from ansible_collections.composeops.stack.plugins.module_utils.release.containers import Container
 from ansible_collections.composeops.stack.plugins.module_utils.release.history import Release, recorded
 from ansible_collections.composeops.stack.plugins.module_utils.release.observation import Observation, Target
@@ -84,7 +84,8 @@ class Undo:
     ) -> DeploymentFailed:
         """Take a release back and return what is raised about it; ``switched`` says that it may have been serving."""
         back, said = self._withdraw(attempt) if switched else (True, "")
-        left = [said, *(self._take_back(attempt) if back else ())]
+        resumed = self._resume(attempt) if back else ""
+        left = [said, resumed, *(self._take_back(attempt) if back else ())]
         if attempt.release:
             reason = error.message.splitlines()[0]
             done = replace(attempt.release, status="failed", reason=reason, seconds=dict(seconds))
@@ -94,7 +95,7 @@ class Undo:
             " ".join(part for part in left if part),
             changed=attempt.plan.changes,
             containers=self._survey.what_runs(),
-            restored=back and self._restored(attempt.observed, attempt.target),
+            restored=back and not resumed and self._restored(attempt.observed, attempt.target),
         )
 
     def _withdraw(self, attempt: Attempt) -> tuple[bool, str]:
@@ -115,20 +116,23 @@ class Undo:
             return False, f"Going back to the release before failed too, so that the new one keeps running: {error}"
         return True, f"It had taken over; requests go to {colours.before} again." if colours and served else ""
 
-    def _take_back(self, attempt: Attempt) -> tuple[str, ...]:
+    def _take_back(self, attempt: Attempt) -> tuple[str, str]:
         """Remove what was started of a release that no request goes to, and put the base back as it was."""
         colours = attempt.plan.colours
         rolled = colours and colours.roll and attempt.observed.record
-        resumed = self._resume(colours) if colours and rolled and colours.consumers else ""
         abandoned = self._abandon(attempt) if rolled else ""
-        return resumed, abandoned, self._put_back(attempt.observed, attempt.target)
+        return abandoned, self._put_back(attempt.observed, attempt.target)
 
-    def _resume(self, colours: ColourPlan) -> str:
-        """Start the consumers of the release before again; they may be running."""
+    def _resume(self, attempt: Attempt) -> str:
+        """Start the consumers of the release before again, which may be running; say where that fails."""
+        colours = attempt.plan.colours
+        if colours is None or not colours.consumers:
+            return ""
         try:
             self._survey.rollout.resume(colours.before, colours.consumers)
         except ComposeOpsError as error:
-            return f"Starting {listed(colours.consumers)} in {colours.before} again failed too: {error}"
+            stopped = f"{listed(colours.consumers)} in {colours.before}"
+            return f"Starting {stopped} again failed too, and the next run does it: {error}"
         return ""
 
     def _close(self, release: Release) -> None:

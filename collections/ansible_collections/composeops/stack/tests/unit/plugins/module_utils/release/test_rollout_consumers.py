@@ -4,13 +4,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import pytest
-from ansible_collections.composeops.stack.plugins.module_utils.errors import InvalidInput
+from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError, InvalidInput
 from ansible_collections.composeops.stack.plugins.module_utils.release import active
 from ansible_collections.composeops.stack.plugins.module_utils.release.canary_run import Canary, CanaryFailed
 from ansible_collections.composeops.stack.plugins.module_utils.release.model import CanaryPolicy, RolloutPolicy
+from ansible_collections.composeops.stack.plugins.module_utils.release.rollout import Rollout
 from ansible_collections.composeops.stack.tests.unit.support.colour_host import (
     WITH_JOBS,
     Host,
@@ -88,6 +90,25 @@ def test_it_works_again_where_the_release_fails_in_its_watch(queue: Host) -> Non
     queue.answers = late("web:2", 3.2, queue)
     queue.fail("2")
     assert (queue.served(), workers(queue)) == ("web:1", {"shop-blue": "running"})
+
+
+def test_where_it_cannot_be_started_again_that_is_said_and_nothing_is_called_restored(
+    queue: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: Rollout, colour: str, services: Collection[str]) -> None:
+        raise ComposeOpsError(f"the engine does not start {', '.join(services)}")
+
+    queue.answers = late("web:2", 3.2, queue)
+    with monkeypatch.context() as patch:
+        patch.setattr(Rollout, "resume", fail)
+        error = queue.fail("2")
+    assert "Starting jobs in blue again failed too, and the next run does it: the engine does not start jobs" in str(
+        error
+    )
+    assert not error.restored
+    assert (queue.served(), workers(queue)) == ("web:1", {"shop-blue": "exited"})
+    queue.deploy("1")
+    assert workers(queue) == {"shop-blue": "running"}
 
 
 def test_it_is_not_touched_where_the_release_does_not_pass_its_gate(queue: Host) -> None:

@@ -15,17 +15,28 @@ from typing import Any
 from ansible_collections.composeops.stack.plugins.module_utils.backup import layout
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 
-SCHEMA = 1
+SCHEMA = 2
+READABLE = (1, 2)
+"""Schema 1 had neither encodings nor recipients; its backups are still restored."""
 
 
 @dataclass(frozen=True)
 class StoredObject:
-    """One object of a backup. ``encoding`` names what was done to the producer's bytes, first to last."""
+    """One object of a backup: ``bytes`` and ``sha256`` are of what lies in the bucket.
+
+    ``encoding`` names what was done to the producer's bytes, first to last; ``plain_bytes`` were there before it.
+    """
 
     name: str
     bytes: int
     sha256: str
     encoding: tuple[str, ...] = ()
+    plain_bytes: int | None = None
+
+    @property
+    def file(self) -> str:
+        """The last part of its key in the bucket."""
+        return layout.file_name(self.name, self.encoding)
 
 
 @dataclass(frozen=True)
@@ -43,6 +54,8 @@ class Manifest:
     """What a restore needs to know of the server the backup came from."""
     invariants: Mapping[str, Any] = field(default_factory=dict)
     """What was counted in the very snapshot that was dumped, and must be counted again after a restore."""
+    recipients: tuple[str, ...] = ()
+    """The public keys of age that it is encrypted to."""
 
     def object(self, name: str) -> StoredObject:
         """Return the object called ``name``."""
@@ -66,9 +79,10 @@ def parse(content: bytes, key: str) -> Manifest:
     try:
         data = json.loads(content)
         schema = data["schema"]
-        if schema != SCHEMA:
+        if schema not in READABLE:
             raise ComposeOpsError(
-                f"{key} has schema {schema}; this version reads {SCHEMA}.", "Use the version that wrote it, or a newer."
+                f"{key} has schema {schema}; this version reads {', '.join(map(str, READABLE))}.",
+                "Use the version that wrote it, or a newer.",
             )
         return Manifest(
             id=data["id"],
@@ -78,11 +92,18 @@ def parse(content: bytes, key: str) -> Manifest:
             started=data["started"],
             finished=data["finished"],
             objects=tuple(
-                StoredObject(_name(item["name"]), int(item["bytes"]), item["sha256"], tuple(item["encoding"]))
+                StoredObject(
+                    _name(item["name"]),
+                    int(item["bytes"]),
+                    item["sha256"],
+                    tuple(_encoding(step) for step in item["encoding"]),
+                    item.get("plain_bytes"),
+                )
                 for item in data["objects"]
             ),
             origin=data["origin"],
             invariants=data["invariants"],
+            recipients=tuple(data.get("recipients", ())),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise ComposeOpsError(
@@ -95,3 +116,9 @@ def _name(name: str) -> str:
     if not layout.NAME.match(name):
         raise ValueError(f"{name!r} is no object's name")
     return name
+
+
+def _encoding(step: str) -> str:
+    if step not in layout.SUFFIXES:
+        raise ValueError(f"{step!r} is no encoding this version reads")
+    return step

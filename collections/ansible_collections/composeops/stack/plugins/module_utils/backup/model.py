@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import IntEnum
 from typing import Literal
 
 from ansible_collections.composeops.stack.plugins.module_utils.errors import InvalidInput
@@ -74,6 +75,8 @@ class Settings:
     host: str
     store: Store
     sources: tuple[Source, ...]
+    recipients: tuple[str, ...] = ()
+    """Public keys of age that every backup is encrypted to; with none it is not encrypted."""
 
     def source(self, name: str) -> Source:
         """Return the source called ``name``; raise, naming those there are."""
@@ -92,6 +95,30 @@ class Settings:
         return tuple(self.source(name) for name in names) if names else self.sources
 
 
+class Level(IntEnum):
+    """How far a backup was proven. Only a restored one is called verified."""
+
+    COMMITTED = 0
+    """Every exit status was 0, and the manifest was written."""
+    INTACT = 1
+    """Its objects were downloaded, and have the sizes and checksums of the manifest."""
+    READABLE = 2
+    """They were decrypted, decompressed and parsed to their end."""
+    RESTORED = 3
+    """They were restored into a throw-away container, which then held exactly what was counted in the dump."""
+    POINT_IN_TIME = 4
+    """The same, at a moment after the backup."""
+
+
+@dataclass(frozen=True)
+class Verification:
+    """One verification of a backup. ``level`` is the one that was reached, or the one that failed."""
+
+    moment: datetime
+    level: Level
+    passed: bool
+
+
 @dataclass(frozen=True)
 class Entry:
     """A backup as the bucket lists it. It counts only when it is committed: when its manifest is there."""
@@ -104,6 +131,28 @@ class Entry:
     bytes: int
     consistent: bool = True
     """Whether it is one moment of what it holds."""
+    verifications: tuple[Verification, ...] = ()
+    """Oldest first."""
+    pinned: bool = False
+    """Whether it is kept for good."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether the last verification found it damaged."""
+        return bool(self.verifications) and not self.verifications[-1].passed
+
+    @property
+    def level(self) -> Level:
+        """How far it was proven since a verification last failed."""
+        level = Level.COMMITTED
+        for verification in self.verifications:
+            level = max(level, verification.level) if verification.passed else Level.COMMITTED
+        return level
+
+    @property
+    def verified(self) -> bool:
+        """Whether it was restored and compared; nothing less is called so."""
+        return self.level >= Level.RESTORED
 
     def age(self, now: datetime) -> timedelta:
         return max(now - self.created, timedelta(0))

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 from ansible_collections.composeops.stack.plugins.module_utils.backup import layout
+from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Entry, Level, Verification
 
 MOMENT = datetime(2026, 1, 31, 2, 30, tzinfo=timezone.utc)
 ID = "20260131T023000Z-1f2e3d4c"
@@ -60,3 +61,59 @@ def test_foreign_keys_are_no_backups(key: str) -> None:
 def test_a_backup_says_by_its_objects_that_it_is_not_one_moment() -> None:
     objects = [("db/h/20260131T100000Z-00000000/inconsistent-dump", 5), ("db/h/20260131T110000Z-00000000/dump", 5)]
     assert [entry.consistent for entry in layout.entries("db", "h", objects)] == [False, True]
+
+
+def entry(*names: str) -> Entry:
+    (only,) = layout.entries("db", "h", [(f"db/h/{ID}/{name}", 5) for name in ("dump", "manifest.json", *names)])
+    return only
+
+
+def test_a_verification_is_read_from_the_name_it_was_written_under() -> None:
+    name = layout.verification_name(MOMENT, Level.RESTORED, True, "1f2e3d4c")
+    assert name == "verification-20260131T023000Z-L3-passed-1f2e3d4c.json"
+    assert layout.verification(name) == Verification(MOMENT, Level.RESTORED, True)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "verification-20260131T023000Z-L5-passed-1f2e3d4c.json",
+        "verification-20260131T023000Z-L3-maybe-1f2e3d4c.json",
+        "verification-20261331T023000Z-L3-passed-1f2e3d4c.json",
+        "manifest.json",
+    ],
+)
+def test_what_is_no_verification(name: str) -> None:
+    assert layout.verification(name) is None
+
+
+def passed(day: int, level: int) -> str:
+    return f"verification-202602{day:02}T023000Z-L{level}-passed-1f2e3d4c.json"
+
+
+def failed(day: int, level: int) -> str:
+    return f"verification-202602{day:02}T023000Z-L{level}-failed-1f2e3d4c.json"
+
+
+@pytest.mark.parametrize(
+    ("names", "level", "is_failed", "verified"),
+    [
+        pytest.param([], 0, False, False, id="never"),
+        pytest.param([passed(1, 2)], 2, False, False, id="readable is not verified"),
+        pytest.param([passed(1, 3), passed(2, 1)], 3, False, True, id="the highest counts"),
+        pytest.param([passed(1, 4)], 4, False, True, id="point in time"),
+        pytest.param([passed(1, 3), failed(2, 1)], 0, True, False, id="damaged since"),
+        pytest.param(
+            [failed(1, 3), passed(2, 1)], 1, False, False, id="what was proven before a failure counts no more"
+        ),
+        pytest.param([failed(3, 1), passed(2, 3)], 0, True, False, id="in the order of time"),
+    ],
+)
+def test_how_far_a_backup_was_proven(names: list[str], level: int, is_failed: bool, verified: bool) -> None:
+    one = entry(*names)
+    assert (one.level, one.failed, one.verified) == (level, is_failed, verified)
+
+
+def test_records_and_pins_are_not_part_of_the_size() -> None:
+    one = entry(passed(1, 3), "pin.json")
+    assert (one.bytes, one.pinned) == (10, True)

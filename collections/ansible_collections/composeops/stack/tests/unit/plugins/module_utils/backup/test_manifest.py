@@ -16,9 +16,10 @@ MANIFEST = Manifest(
     type="postgres",
     started="2026-01-31T02:30:00Z",
     finished="2026-01-31T02:30:09Z",
-    objects=(StoredObject("database.pgdump", 10, "ab"), StoredObject("globals.sql", 5, "cd")),
+    objects=(StoredObject("database.pgdump", 10, "ab", ("zstd", "age"), 40), StoredObject("globals.sql", 5, "cd")),
     origin={"owner": "petuser"},
     invariants={"rows": {"public.pets": 3}},
+    recipients=("age1one", "age1two"),
 )
 
 
@@ -29,7 +30,7 @@ def test_what_is_written_is_read_again() -> None:
 def test_the_schema_is_the_documented_one() -> None:
     written = json.loads(manifest.serialise(MANIFEST))
     assert written == {
-        "schema": 1,
+        "schema": 2,
         "id": "20260131T023000Z-1f2e3d4c",
         "source": "database",
         "host": "petcare1",
@@ -37,12 +38,25 @@ def test_the_schema_is_the_documented_one() -> None:
         "started": "2026-01-31T02:30:00Z",
         "finished": "2026-01-31T02:30:09Z",
         "objects": [
-            {"name": "database.pgdump", "bytes": 10, "sha256": "ab", "encoding": []},
-            {"name": "globals.sql", "bytes": 5, "sha256": "cd", "encoding": []},
+            {"name": "database.pgdump", "bytes": 10, "sha256": "ab", "encoding": ["zstd", "age"], "plain_bytes": 40},
+            {"name": "globals.sql", "bytes": 5, "sha256": "cd", "encoding": [], "plain_bytes": None},
         ],
         "origin": {"owner": "petuser"},
         "invariants": {"rows": {"public.pets": 3}},
+        "recipients": ["age1one", "age1two"],
     }
+
+
+def test_a_manifest_of_the_first_schema_is_still_read() -> None:
+    first = json.loads(manifest.serialise(MANIFEST))
+    del first["recipients"]
+    first |= {"schema": 1, "objects": [{"name": "globals.sql", "bytes": 5, "sha256": "cd", "encoding": []}]}
+    read = manifest.parse(json.dumps(first).encode(), "key")
+    assert (read.objects, read.recipients) == ((StoredObject("globals.sql", 5, "cd"),), ())
+
+
+def test_the_usual_tools_know_an_object_by_its_name() -> None:
+    assert [stored.file for stored in MANIFEST.objects] == ["database.pgdump.zst.age", "globals.sql"]
 
 
 def test_the_size_is_that_of_all_objects() -> None:
@@ -61,7 +75,12 @@ def altered(**changes: object) -> bytes:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        pytest.param(altered(schema=2), "schema 2; this version reads 1", id="newer schema"),
+        pytest.param(altered(schema=3), "schema 3; this version reads 1, 2", id="newer schema"),
+        pytest.param(
+            altered(objects=[{"name": "a", "bytes": 1, "sha256": "", "encoding": ["rot13"]}]),
+            "'rot13' is no encoding this version reads",
+            id="an encoding nobody knows",
+        ),
         pytest.param(b"{", "is not a manifest", id="cut off"),
         pytest.param(b"[]", "is not a manifest", id="another kind of value"),
         pytest.param(b'{"schema": 1}', "KeyError: 'id'", id="field missing"),

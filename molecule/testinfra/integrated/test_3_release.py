@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from tests.integration.bed_host import ROOT, BedHost, PlaybookRun
+from tests.load.attempts import under_load
 from tests.load.process import Load
-from tests.load.report import Report, Verdict
+from tests.load.report import Report
 from tests.support.containers import containers
 from tests.support.outside import Outside
 
 SITE = "integrated.example.com"
 INVENTORIES = [ROOT / "inventories/integrated", ROOT / "molecule/integrated/overlay"]
 SERVICE_RESTART = 1012
-ATTEMPTS = 3
-"""Of a run in which the generator itself fell behind; nothing else is done twice."""
 
 
 def play(operator: BedHost, name: str, **extra: Any) -> PlaybookRun:
@@ -31,13 +28,13 @@ def version(outside: Outside) -> str:
 
 def released_under_load(operator: BedHost) -> Report:
     """Deploy 1.1.0 and go back again while 100 requests a second come in; return what the clients saw."""
-    for _ in range(ATTEMPTS):
-        with Load(operator.inventory, system="integrated", rate=100) as load:
-            play(operator, "deploy", integrated_version="1.1.0")
-            play(operator, "rollback")
-        if load.report.verdict is not Verdict.INVALID:
-            return load.report
-    pytest.fail(f"the load generator fell behind {ATTEMPTS} times: this machine is too busy to tell anything")
+
+    def there_and_back() -> None:
+        play(operator, "deploy", integrated_version="1.1.0")
+        play(operator, "rollback")
+
+    report, _ = under_load(lambda: Load(operator.inventory, system="integrated", rate=100), there_and_back)
+    return report
 
 
 def test_int_07_release_and_rollback_lose_no_request(operator: BedHost, outside: Outside) -> None:

@@ -5,19 +5,16 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
-
 from tests.integration.bed_host import BedHost
+from tests.load.attempts import under_load
 from tests.load.process import Load
-from tests.load.report import Report, Verdict
+from tests.load.report import Report
 from tests.support import containers as stack
 from tests.support.outside import Outside
 from tests.support.reflexapp import SITE, STACK, forget_everything, play, version
 
 RATE = 60
 """Requests a second: the machine of the tests does other things meanwhile."""
-ATTEMPTS = 3
-"""Of a run in which the generator itself fell behind; nothing else is done twice."""
 
 
 def newest(operator: BedHost) -> dict[str, Any]:
@@ -26,20 +23,24 @@ def newest(operator: BedHost) -> dict[str, Any]:
     return found[0]
 
 
-def released_under_load(operator: BedHost) -> Report:
+def released_under_load(operator: BedHost, outside: Outside) -> Report:
     """Deploy 1.1.0, a quarter of the requests first, while clients use the system; return what they saw."""
-    for _ in range(ATTEMPTS):
-        with Load(operator.inventory, system=STACK, rate=RATE) as load:
-            play(operator, "deploy", reflexapp_version="1.1.0", reflexapp_canary={"steps": [25], "hold": 5})
-        if load.report.verdict is not Verdict.INVALID:
-            return load.report
-        play(operator, "deploy")
-    pytest.fail(f"the load generator fell behind {ATTEMPTS} times: this machine is too busy to tell anything")
+
+    def at_first() -> None:
+        if version(outside) != "1.0.0":
+            play(operator, "deploy")
+
+    report, _ = under_load(
+        lambda: Load(operator.inventory, system=STACK, rate=RATE),
+        lambda: play(operator, "deploy", reflexapp_version="1.1.0", reflexapp_canary={"steps": [25], "hold": 5}),
+        begin=at_first,
+    )
+    return report
 
 
 def test_rfx_05_release_under_load_loses_no_request(operator: BedHost, outside: Outside) -> None:
     assert version(outside) == "1.0.0"
-    report = released_under_load(operator)
+    report = released_under_load(operator, outside)
     print(report)
     assert report.passed, report
     assert version(outside) == "1.1.0"

@@ -78,7 +78,7 @@ def test_the_commands_bring_the_system_to_a_bare_host_and_verify_it(
         play(operator, system, name, *options)
     answer = outside.https(SITE)
     assert (answer.status, b"We are open" in answer.body) == (200, True)
-    assert "shop-database" in operator.output("composeops backup list")
+    assert "shop-database" in operator.output("composeops list")
 
 
 def test_a_second_run_changes_nothing(operator: BedHost, system: Path) -> None:

@@ -167,7 +167,7 @@ def test_a_restore_killed_while_redis_is_stopped_is_recovered_by_the_next_run(be
     bench.backup(REDIS)
     bench.redis("SET", "killed", "after")
     bench.host.run("systemctl reset-failed bkr.service")
-    bench.host.run(f"systemd-run --quiet --unit bkr composeops backup restore {REDIS}", check=True)
+    bench.host.run(f"systemd-run --quiet --unit bkr composeops restore {REDIS}", check=True)
     # The moment between stopping the server and starting it again.
     bench.host.run(
         f"until [ \"$(docker inspect --format '{{{{.State.Running}}}}' {REDIS_CONTAINER})\" = false ]; do :; done; "

@@ -148,7 +148,7 @@ def test_pet_06_one_service_is_restarted(operator: BedHost) -> None:
 
 
 def test_pet_07_timer_service_commits_a_backup(operator: BedHost) -> None:
-    listing = "composeops backup list"
+    listing = "composeops list"
     before = operator.run(listing, check=True).stdout
     started = operator.run("systemctl start composeops-backup@database.service composeops-backup@redis.service")
     assert started.ok, started.stderr + operator.run("journalctl -u 'composeops-backup@*' -n 40 --no-pager").stdout

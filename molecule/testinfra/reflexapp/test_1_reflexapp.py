@@ -149,7 +149,7 @@ def test_rfx_06_database_is_elsewhere_and_backed_up_over_the_network(host: Any) 
     settings = json.loads(host.file("/etc/composeops/backup.json").content_string)
     (source,) = settings["sources"]
     assert (source["host"], "service" in source) == ("pgvctor.jackcwf.com", False)
-    listed = host.check_output("composeops backup list database").splitlines()
+    listed = host.check_output("composeops list database").splitlines()
     assert len(listed) > 1
 
 

@@ -139,7 +139,7 @@ def test_sag_04_backups_are_hourly_and_daily_and_called_what_they_are(operator: 
     assert "OnCalendar=hourly" in timers["mongodb"]
     assert "OnCalendar=hourly" in timers["redis"]
     assert "OnCalendar=*-*-* 02:30:00" in timers["configuration"]
-    listing = operator.output("composeops backup list mongodb")
+    listing = operator.output("composeops list mongodb")
     assert "not a consistent snapshot" in listing
 
 

@@ -80,14 +80,14 @@ def test_sag_07_release_is_backed_up_tried_on_some_and_taken_back_without_a_lost
     operator: BedHost, outside: Outside
 ) -> None:
     assert version(outside) == "1.0.0"
-    before = operator.output("composeops backup list mongodb")
+    before = operator.output("composeops list mongodb")
     report, writer, deployed = released_under_load(operator, outside)
     print(report)
     assert report.passed, report
     assert version(outside) == "1.0.0"
 
     # The backup came first, and the canary was judged.
-    assert len(operator.output("composeops backup list mongodb").splitlines()) > len(before.splitlines())
+    assert len(operator.output("composeops list mongodb").splitlines()) > len(before.splitlines())
     steps = deployed.output
     assert "backup" in steps
     assert "canary" in steps

@@ -1,6 +1,6 @@
 # Copyright: ComposeOps contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The commands `composeops backup run|list|restore` of the on-host program; systemd's timers use the first."""
+"""The commands `composeops backup run`, `list` and `restore` of the on-host program; systemd's timers use the first."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from ansible_collections.composeops.stack.plugins.module_utils.tables import tab
 
 
 def register(subparsers: Any) -> None:
-    """Add the command `backup` with its own commands."""
-    backup = subparsers.add_parser("backup", help="take, list and restore backups of this host's sources")
+    """Add the commands."""
+    backup = subparsers.add_parser("backup", help="take backups of this host's sources")
     commands = backup.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     take = commands.add_parser("run", help="take a backup now", description="Takes a backup of each source now.")
@@ -31,17 +31,19 @@ def register(subparsers: Any) -> None:
     take.add_argument("--all", action="store_true", help="every source of this host")
     take.set_defaults(handler=_run)
 
-    listing = commands.add_parser("list", help="list the backups in the store", description="Lists committed backups.")
+    listing = subparsers.add_parser(
+        "list", help="list the backups in the store", description="Lists committed backups."
+    )
     listing.add_argument("sources", nargs="*", metavar="SOURCE", help="only these sources, with every backup")
     listing.set_defaults(handler=_list)
 
-    restore = commands.add_parser(
+    restore = subparsers.add_parser(
         "restore",
         help="put a backup in the place of the data that serves",
         description="Restores into a new place first, compares with the manifest, then swaps. The old data is kept.",
     )
     restore.add_argument("source", metavar="SOURCE")
-    restore.add_argument("--backup", default=NEWEST, metavar="ID", help="an id of `composeops backup list`")
+    restore.add_argument("--backup", default=NEWEST, metavar="ID", help="an id of `composeops list`")
     restore.add_argument("--host", default="", help="the host that made the backup, where it is not this one")
     restore.add_argument(
         "--lock-wait", type=float, default=0, metavar="SECONDS", help="how long a deployment that runs may take to end"

@@ -79,7 +79,7 @@ def choose(source: str, entries: Sequence[Entry], now: datetime, wanted: str | N
         if entry is None:
             raise ComposeOpsError(
                 f"The store has no committed backup of {source}.",
-                "Look at `composeops backup list`, or name the host that made it where that is another one.",
+                "Look at `composeops list`, or name the host that made it where that is another one.",
             )
         return entry
     for entry in entries:
@@ -88,9 +88,9 @@ def choose(source: str, entries: Sequence[Entry], now: datetime, wanted: str | N
                 return entry
             raise ComposeOpsError(
                 f"Backup {wanted} of {source} was never completed: it has no manifest.",
-                "Choose a committed one from `composeops backup list`.",
+                "Choose a committed one from `composeops list`.",
             )
-    raise ComposeOpsError(f"The store has no backup {wanted} of {source}.", "Choose one from `composeops backup list`.")
+    raise ComposeOpsError(f"The store has no backup {wanted} of {source}.", "Choose one from `composeops list`.")
 
 
 def part_size(estimate: int) -> int:

@@ -69,3 +69,4 @@ down: venv ## Remove exactly what the test bed made on this machine
 benchmarks: venv ## Measure against what a user would take instead (long; see benchmarks/README.md)
 	benchmarks/converge/run
 	benchmarks/release/run
+	benchmarks/backup/run

@@ -1,0 +1,1 @@
+"""A backup and its restore, by us and by what a user would take instead."""

@@ -10,25 +10,25 @@ import json
 import os
 import stat
 import tarfile
-import zlib
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.composeops.stack.plugins.module_utils.backup.damage import Damaged
 from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Source
 from ansible_collections.composeops.stack.plugins.module_utils.backup.producer import Production, Stream
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.io.docker import PROJECT_LABEL
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Runner
 
-ARCHIVE = "files.tar.gz"
+ARCHIVE = "files.tar"
+COMPRESSED = "files.tar.gz"
+"""What backups of schema 1 call theirs."""
 OURS = ".composeops-"
 """What a restore calls its own directories; a backup leaves them out."""
 VOLUME_LABEL = "com.docker.compose.volume"
 
 _CHUNK = 256 * 1024
-_GZIP = 31
-"""zlib's word for its largest window and gzip's frame."""
 
 
 @dataclass(frozen=True)
@@ -127,21 +127,13 @@ def _walk(name: str, path: str, *, top: bool = False) -> Iterator[Found]:
 
 
 class Archive:
-    """Reads roots as a compressed tar, and remembers what was in it."""
+    """Reads roots as a tar, and remembers what was in it."""
 
     def __init__(self, declared: list[Root]) -> None:
         self._declared = declared
         self.tally = Tally()
 
     def read(self) -> Generator[bytes]:
-        compressor = zlib.compressobj(1, zlib.DEFLATED, _GZIP)
-        for chunk in self._tar():
-            compressed = compressor.compress(chunk)
-            if compressed:
-                yield compressed
-        yield compressor.flush()
-
-    def _tar(self) -> Iterator[bytes]:
         with tarfile.open(os.devnull, "w", format=tarfile.PAX_FORMAT) as describer:
             for found in walk(self._declared):
                 with contextlib.ExitStack() as stack:
@@ -204,8 +196,8 @@ def tally(declared: list[Root]) -> Tally:
 def check(invariants: Mapping[str, Any], found: Tally) -> None:
     """Hold restored files to what was written into the backup."""
     if (found.entries, found.digest()) != (invariants["entries"], invariants["sha256"]):
-        raise ComposeOpsError(
-            f"The restored files are not what was backed up: {found.entries} entries, {invariants['entries']} were in "
-            "the backup, or one of them differs.",
+        raise Damaged(
+            f"The files are not what was backed up: {found.entries} entries, {invariants['entries']} were in the "
+            "backup, or one of them differs.",
             "Choose another backup; the files that were there still serve.",
         )

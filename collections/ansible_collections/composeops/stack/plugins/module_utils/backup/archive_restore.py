@@ -11,10 +11,11 @@ import contextlib
 import os
 import shutil
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from ansible_collections.composeops.stack.plugins.module_utils.backup import archive, capacity
 from ansible_collections.composeops.stack.plugins.module_utils.backup.archive import OURS, Root, new_place
+from ansible_collections.composeops.stack.plugins.module_utils.backup.damage import Damaged
 from ansible_collections.composeops.stack.plugins.module_utils.backup.restorer import Job, Outcome, Restorer
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 
@@ -58,8 +59,9 @@ def apply(job: Job, paths: Mapping[str, str]) -> Outcome:
     _require_room(job, declared)
     done: list[Move] = []
     try:
-        _unpack(paths[archive.ARCHIVE], declared)
-        archive.check(job.manifest.invariants, archive.tally([Root(root.name, new_place(root)) for root in declared]))
+        places = [Root(root.name, new_place(root)) for root in declared]
+        unpack(_archive(paths), places)
+        archive.check(job.manifest.invariants, archive.tally(places))
         for root in declared:
             for old, new in moves(root, job.stamp):
                 os.rename(old, new)
@@ -83,32 +85,40 @@ def apply(job: Job, paths: Mapping[str, str]) -> Outcome:
     return Outcome(kept=", ".join(kept), removal=f"rm -r {' '.join(kept)}" if kept else "", notes=notes)
 
 
-def _unpack(path: str, declared: list[Root]) -> None:
-    for root in declared:
-        _remove(new_place(root))
-        os.makedirs(os.path.dirname(new_place(root)), mode=0o755, exist_ok=True)
-    with tarfile.open(path, "r:gz") as tar:
-        late: list[tuple[tarfile.TarInfo, str]] = []
+def _archive(paths: Mapping[str, str]) -> str:
+    return paths[archive.ARCHIVE if archive.ARCHIVE in paths else archive.COMPRESSED]
+
+
+def unpack(path: str, places: list[Root]) -> None:
+    """Unpack an archive, each root to its path, where nothing may be that was not left by an unpacking before."""
+    for root in places:
+        _remove(root.path)
+        os.makedirs(os.path.dirname(root.path), mode=0o755, exist_ok=True)
+    with tarfile.open(path, "r:*") as tar:
+        directories: dict[str, tuple[tarfile.TarInfo, str]] = {}
         for member in tar:
-            place = destination(member.name, declared)
+            place = destination(member.name, places, directories)
             _write(tar, member, place)
             if member.isdir():
-                late.append((member, place))
+                directories[member.name] = (member, place)
         # A directory that may not be written to is closed when everything is in it.
-        for member, place in reversed(late):
+        for member, place in reversed(directories.values()):
             _own(member, place)
 
 
-def destination(name: str, declared: list[Root]) -> str:
-    """Return where a member of the archive goes; raise for one that would leave the roots."""
-    for root in declared:
+def destination(name: str, places: list[Root], directories: Collection[str]) -> str:
+    """Return where a member of the archive goes; raise for one that would leave the roots.
+
+    What it lies in has to be a directory of the archive: through a symbolic link of it, root would write anywhere.
+    """
+    for root in places:
         if name == root.name:
-            return new_place(root)
+            return root.path
         if name.startswith(f"{root.name}/"):
             rest = name[len(root.name) + 1 :]
-            if not {"", ".", ".."}.intersection(rest.split("/")):
-                return os.path.join(new_place(root), rest)
-    raise ComposeOpsError(f"The backup holds {name}, which the source does not declare.", "Choose another backup.")
+            if not {"", ".", ".."}.intersection(rest.split("/")) and name.rpartition("/")[0] in directories:
+                return os.path.join(root.path, rest)
+    raise Damaged(f"The backup holds {name}, which is in no directory that the source declares.")
 
 
 def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, path: str) -> None:
@@ -127,7 +137,7 @@ def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, path: str) -> None:
     elif member.isfifo():
         os.mkfifo(path, mode=0o600)
     else:
-        raise ComposeOpsError(f"The backup holds {member.name}, a device.", "Choose another backup.")
+        raise Damaged(f"The backup holds {member.name}, a device.")
     _own(member, path)
 
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ansible_collections.composeops.stack.plugins.module_utils.backup import layout, mongo_names, status
+from ansible_collections.composeops.stack.plugins.module_utils.backup import images, layout, mongo_names, status
 from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Source
 from ansible_collections.composeops.stack.plugins.module_utils.backup.process import Process
 from ansible_collections.composeops.stack.plugins.module_utils.backup.producer import Production, Stream
@@ -23,8 +23,10 @@ from ansible_collections.composeops.stack.plugins.module_utils.io.docker import 
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Runner
 from ansible_collections.composeops.stack.plugins.module_utils.secrets import store
 
-CONSISTENT = "mongodump.archive.gz"
+CONSISTENT = "mongodump.archive"
 INCONSISTENT = f"{layout.INCONSISTENT}{CONSISTENT}"
+COMPRESSED = ".gz"
+"""What the names of archives end with in backups of schema 1, which mongodump compressed itself."""
 
 LOGIN_DATABASE = "admin"
 
@@ -55,7 +57,7 @@ def tool(source: Source, container: str, name: str, *options: str) -> list[str]:
     """Return the command line of a tool in the container, which reads ``secret`` before its own input."""
     login = [f"--username={source.user}", f"--authenticationDatabase={LOGIN_DATABASE}"] if source.user else []
     script = _LOGGING_IN if source.user else _OPEN
-    argv = [name, "--host=127.0.0.1", f"--port={source.port}", *login, "--archive", "--gzip", *options]
+    argv = [name, "--host=127.0.0.1", f"--port={source.port}", *login, "--archive", *options]
     return ["docker", "exec", "--interactive", container, "sh", "-c", script, "sh", *argv]
 
 
@@ -98,7 +100,7 @@ def produce(source: Source, runner: Runner, deadline: float) -> Iterator[Product
         )
     dump = _Dump(tool(source, str(found["Id"]), "mongodump", *dump_options(source, replica_set)), source, deadline)
     yield Production(
-        streams=(Stream(CONSISTENT if replica_set else INCONSISTENT, size, dump.read),),
+        streams=(Stream(CONSISTENT if replica_set else INCONSISTENT, size, dump.open),),
         origin={
             "server_version": version,
             "database": source.database,
@@ -106,7 +108,7 @@ def produce(source: Source, runner: Runner, deadline: float) -> Iterator[Product
             "oplog": replica_set,
             "consistency": "one moment" if replica_set else status.INCONSISTENT,
             "views": sorted(str(entry["name"]) for entry in listed if entry.get("type") == "view"),
-            "image": str(found["Image"]),
+            **images.origin(runner, str(found["Image"])),
         },
         invariants=dump.invariants,
     )
@@ -130,25 +132,21 @@ def rename(client: mongo.MongoClient, database: str, renames: list[mongo_names.R
 
 
 class _Dump:
-    """Passes the archive on and keeps what mongodump said of it."""
+    """Starts mongodump and keeps what it said."""
 
     def __init__(self, argv: list[str], source: Source, deadline: float) -> None:
         self._argv = argv
         self._source = source
         self._deadline = deadline
-        self._said = ""
+        self._process: Process | None = None
 
-    def read(self) -> Generator[bytes]:
+    def open(self) -> Process:
         purpose = f"mongodump of {self._source.database}"
-        process = Process(self._argv, purpose=purpose, secret=secret(self._source), deadline=self._deadline)
-        try:
-            yield from process.chunks()
-            process.finish()
-            self._said = process.said()
-        finally:
-            process.close()
+        self._process = Process(self._argv, purpose=purpose, secret=secret(self._source), deadline=self._deadline)
+        return self._process
 
     def invariants(self) -> Mapping[str, Any]:
+        assert self._process is not None
         beginning = f"{self._source.database}."
-        counted = mongo_names.dumped(self._said)
+        counted = mongo_names.dumped(self._process.said())
         return {"documents": {name[len(beginning) :]: n for name, n in counted.items() if name.startswith(beginning)}}

@@ -72,18 +72,17 @@ def apply(job: Job, paths: Mapping[str, str]) -> Outcome:
         notes = mongo.recover(client, job.source.database)
         _check(job, client)
         _require_room(job, container)
-        path = paths[mongo.CONSISTENT if job.manifest.origin["oplog"] else mongo.INCONSISTENT]
         if job.manifest.origin["oplog"]:
-            _feed(job, container, path)
+            _feed(job, container, paths)
             return Outcome(kept="", removal="", notes=(*notes, "The log of writes was replayed to the dump's end."))
-        return _restore(job, client, container, path, notes)
+        return _restore(job, client, container, paths, notes)
 
 
-def _restore(job: Job, client: MongoClient, container: str, path: str, notes: list[str]) -> Outcome:
+def _restore(job: Job, client: MongoClient, container: str, paths: Mapping[str, str], notes: list[str]) -> Outcome:
     database, prefix = job.source.database, mongo_names.new_prefix(job.stamp)
     done: list[mongo_names.Rename] = []
     try:
-        _feed(job, container, path)
+        _feed(job, container, paths)
         counted = _counted(client, database, prefix)
         mongo_names.check_documents(job.manifest, counted)
         there = [str(entry["name"]) for entry in mongo.collections(client, database) if mongo_names.is_data(entry)]
@@ -119,8 +118,10 @@ def _counted(client: MongoClient, database: str, prefix: str) -> dict[str, int]:
     return {name[len(prefix) :]: int(client.command(database, {"count": name})["n"]) for name in restored}
 
 
-def _feed(job: Job, container: str, path: str) -> None:
-    argv = mongo.tool(job.source, container, "mongorestore", *restore_options(job.manifest, job.stamp))
+def _feed(job: Job, container: str, paths: Mapping[str, str]) -> None:
+    ((name, path),) = paths.items()
+    options = [*restore_options(job.manifest, job.stamp), *["--gzip"] * name.endswith(mongo.COMPRESSED)]
+    argv = mongo.tool(job.source, container, "mongorestore", *options)
     purpose = f"mongorestore of {job.source.database}"
     feed(argv, path, purpose=purpose, secret=mongo.secret(job.source), deadline=job.deadline)
 

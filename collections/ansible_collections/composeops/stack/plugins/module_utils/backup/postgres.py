@@ -10,15 +10,15 @@ from __future__ import annotations
 import contextlib
 import json
 import secrets
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from ansible_collections.composeops.stack.plugins.module_utils.backup import container as containers
-from ansible_collections.composeops.stack.plugins.module_utils.backup import postgres_place
+from ansible_collections.composeops.stack.plugins.module_utils.backup import images, postgres_place
 from ansible_collections.composeops.stack.plugins.module_utils.backup import postgres_sql as sql
 from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Source
 from ansible_collections.composeops.stack.plugins.module_utils.backup.postgres_place import Place
-from ansible_collections.composeops.stack.plugins.module_utils.backup.process import Process, output
+from ansible_collections.composeops.stack.plugins.module_utils.backup.process import Process
 from ansible_collections.composeops.stack.plugins.module_utils.backup.producer import Production, Stream
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Runner
@@ -30,8 +30,8 @@ GLOBALS = "globals.sql"
 LOCK_WAIT = 300_000
 """Milliseconds that a dump waits for a table someone else has locked; it fails then, and says which."""
 
-COMPRESSION = "1"
-"""pg_dump's own zlib at its fastest: the database serves requests on the same processors meanwhile."""
+COMPRESSION = "0"
+"""pg_dump's own zlib is slower and packs less than what comes after it."""
 
 WITHOUT_PASSWORDS = ["--no-role-passwords"]
 """Who runs a server for others lets nobody read them."""
@@ -70,9 +70,9 @@ def produce(source: Source, runner: Runner, deadline: float) -> Iterator[Product
     place = postgres_place.of(source, runner)
     secret = password(source)
 
-    def dump(program: list[str], purpose: str) -> Generator[bytes]:
+    def dump(program: list[str], purpose: str) -> Process:
         argv = [*program, "--no-password", "--username", source.user, "--dbname", connection(source)]
-        return output(place.command(argv), purpose=purpose, secret=secret, deadline=deadline)
+        return Process(place.command(argv), purpose=purpose, secret=secret, deadline=deadline)
 
     snapshot = Process(
         place.command(psql(source, connection(source))),
@@ -92,7 +92,7 @@ def produce(source: Source, runner: Runner, deadline: float) -> Iterator[Product
             Stream(DUMP, int(origin["bytes"]), lambda: dump(pg_dump, f"pg_dump of {source.database}")),
             Stream(GLOBALS, GLOBALS_ESTIMATE, lambda: dump(roles, "pg_dumpall of the roles")),
         )
-        yield Production(streams, {**origin, "image": place.image}, lambda: {"rows": rows})
+        yield Production(streams, {**origin, **images.origin(runner, place.image)}, lambda: {"rows": rows})
     except BaseException:
         # The end of `docker exec` or `docker run` does not end what it ran; the server can.
         with contextlib.suppress(ComposeOpsError):

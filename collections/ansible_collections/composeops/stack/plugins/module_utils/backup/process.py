@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import selectors
 import shutil
@@ -25,18 +26,30 @@ ENDING = 30.0
 class Process:
     """A started process with its three streams: input held open, output for the reader, errors kept aside.
 
-    ``secret`` is the first line it reads. ``deadline`` is a reading of ``time.monotonic``.
+    ``secret`` is the first line it reads, unless it is None. ``deadline`` is a reading of ``time.monotonic``.
+    With ``reads`` its input is the output of that process, which nothing else reads then; with ``output`` it writes to
+    that file.
     """
 
-    def __init__(self, argv: Sequence[str], *, purpose: str, secret: str, deadline: float) -> None:
+    def __init__(
+        self,
+        argv: Sequence[str],
+        *,
+        purpose: str,
+        secret: str | None,
+        deadline: float,
+        reads: Process | None = None,
+        output: int | None = None,
+    ) -> None:
         self._purpose = purpose
         self._deadline = deadline
+        self._last_words = ""
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the process)
         try:
             self._process = subprocess.Popen(
                 list(argv),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
+                stdin=subprocess.PIPE if reads is None else reads._output,
+                stdout=subprocess.PIPE if output is None else output,
                 stderr=self._errors,
                 env={**os.environ, "LC_ALL": "C"},
             )
@@ -44,9 +57,33 @@ class Process:
             self._errors.close()
             raise CommandError(
                 f"{argv[0]} could not be started: {error.strerror}.",
-                "Install it, or run the playbook that does (playbooks/provision.yml).",
+                "Install it, or run the playbook that does (playbooks/site.yml).",
             ) from error
-        self.write(secret + "\n")
+        if reads is not None:
+            # Ours is a copy; with it open, the other would never be told that nobody reads any more.
+            reads._output.close()
+        if output is None:
+            _widen(self._output)
+        if secret is not None:
+            self.write(secret + "\n")
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def output(self) -> int:
+        """The descriptor of what it writes."""
+        return self._output.fileno()
+
+    @property
+    def input(self) -> int:
+        """The descriptor of what it reads."""
+        return _present(self._process.stdin).fileno()
+
+    @property
+    def _output(self) -> IO[bytes]:
+        return _present(self._process.stdout)
 
     def write(self, text: str) -> None:
         """Hand ``text`` to the process; one that ended already is told by its exit status."""
@@ -56,19 +93,29 @@ class Process:
 
     def chunks(self) -> Generator[bytes]:
         """Yield what the process writes, as it comes, until it closes its output or time is up."""
-        descriptor = _present(self._process.stdout).fileno()
         with selectors.DefaultSelector() as selector:
-            selector.register(descriptor, selectors.EVENT_READ)
+            selector.register(self.output, selectors.EVENT_READ)
             while True:
                 if not selector.select(max(0.0, self._deadline - time.monotonic())):
-                    raise CommandError(
-                        f"{self._purpose} did not end in time and was stopped.",
-                        "Look at what it waits for (locks, a slow store), or raise the source's timeout.",
-                    )
-                chunk = os.read(descriptor, CHUNK)
+                    raise self.late()
+                chunk = os.read(self.output, CHUNK)
                 if not chunk:
                     return
                 yield chunk
+
+    def late(self) -> CommandError:
+        """Return what is raised when time is up."""
+        return CommandError(
+            f"{self._purpose} did not end in time and was stopped.",
+            "Look at what it waits for (locks, a slow store), or raise the source's timeout.",
+        )
+
+    def status(self) -> int:
+        """Wait until time is up for the process to end; return its exit status."""
+        try:
+            return self._process.wait(timeout=max(0.0, self._deadline - time.monotonic()))
+        except subprocess.TimeoutExpired as error:
+            raise self.late() from error
 
     def finish(self) -> None:
         """Wait for the process to end; raise unless it says that all went well."""
@@ -100,12 +147,16 @@ class Process:
         if self._process.poll() is None:
             self.kill()
         self._process.wait()
+        self._last_words = self.said()
         for stream in (self._process.stdin, self._process.stdout, self._errors):
             with contextlib.suppress(BrokenPipeError):
-                _present(stream).close()
+                if stream is not None:
+                    stream.close()
 
     def said(self) -> str:
         """Return everything that the process has written to its standard error."""
+        if self._errors.closed:
+            return self._last_words
         self._errors.seek(0)
         return self._errors.read().decode("utf-8", "replace")
 
@@ -129,14 +180,10 @@ def feed(argv: Sequence[str], path: str, *, purpose: str, secret: str, deadline:
         process.close()
 
 
-def output(argv: Sequence[str], *, purpose: str, secret: str, deadline: float) -> Generator[bytes]:
-    """Yield everything ``argv`` writes; raise at the end when its exit status is not 0, however complete it looked."""
-    process = Process(argv, purpose=purpose, secret=secret, deadline=deadline)
-    try:
-        yield from process.chunks()
-        process.finish()
-    finally:
-        process.close()
+def _widen(stream: IO[bytes]) -> None:
+    """Let a pipe hold more, so that processes on different processors wait less for each other."""
+    with contextlib.suppress(OSError):
+        fcntl.fcntl(stream.fileno(), fcntl.F_SETPIPE_SZ, CHUNK)
 
 
 def _present(stream: IO[bytes] | None) -> IO[bytes]:

@@ -10,16 +10,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Source
+from ansible_collections.composeops.stack.plugins.module_utils.backup.process import Process
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Runner
+
+Output = Process | Generator[bytes]
+"""A process that writes, or bytes that raise at their end when they are not whole."""
 
 
 @dataclass(frozen=True)
 class Stream:
-    """One object to be: its name, about how large, and its bytes, which raise at their end when they are not whole."""
+    """One object to be: its name, about how large it is, and what opens its output."""
 
     name: str
     estimate: int
-    open: Callable[[], Generator[bytes]]
+    open: Callable[[], Output]
 
 
 @dataclass(frozen=True)

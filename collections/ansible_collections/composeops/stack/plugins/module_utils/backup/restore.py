@@ -6,14 +6,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ansible_collections.composeops.stack.plugins.module_utils.backup import (
     archive_restore,
-    capacity,
     catalogue,
     layout,
     mongo_restore,
@@ -24,18 +22,23 @@ from ansible_collections.composeops.stack.plugins.module_utils.backup import (
     redis_swap,
     report,
 )
+from ansible_collections.composeops.stack.plugins.module_utils.backup.damage import Damaged
+from ansible_collections.composeops.stack.plugins.module_utils.backup.encoding import identity, programs
+from ansible_collections.composeops.stack.plugins.module_utils.backup.fetch import fetched
 from ansible_collections.composeops.stack.plugins.module_utils.backup.interruption import interruptible
-from ansible_collections.composeops.stack.plugins.module_utils.backup.manifest import Manifest
+from ansible_collections.composeops.stack.plugins.module_utils.backup.manifest import Manifest, StoredObject
 from ansible_collections.composeops.stack.plugins.module_utils.backup.model import (
     FILES,
     MONGO,
     POSTGRES,
     REDIS,
     Entry,
+    Level,
     Settings,
     Source,
 )
 from ansible_collections.composeops.stack.plugins.module_utils.backup.restorer import Job, Outcome, Restorer
+from ansible_collections.composeops.stack.plugins.module_utils.backup.verification.plan import WORDS
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.io.files import exclusive
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Runner
@@ -84,7 +87,11 @@ class Restored:
 
 
 class Restore:
-    """One restore of a source, of its newest backup or of the one called ``wanted``, made by ``host`` or another."""
+    """One restore of a source, of its newest backup or of the one called ``wanted``, made by ``host`` or another.
+
+    ``key`` is the text of an identity file of age, where this host does not keep the backup's own. One whose last
+    verification failed is restored only where ``unverified`` says so.
+    """
 
     def __init__(
         self,
@@ -97,6 +104,8 @@ class Restore:
         directory: str = records.DIRECTORY,
         by: By | None = None,
         places: Places = PLACES,
+        key: str = "",
+        unverified: bool = False,
     ) -> None:
         self._source = source
         self._runner = runner
@@ -105,6 +114,8 @@ class Restore:
         self._directory = directory
         self._by = by or By()
         self._places = places
+        self._identity = key
+        self._unverified = unverified
         self._bucket = catalogue.open_bucket(settings.store)
         self._stamp = layout.stamp(catalogue.now())
         self._deadline = time.monotonic() + source.timeout
@@ -113,8 +124,9 @@ class Restore:
         """Return what would be done; raise where it cannot be done. Nothing is changed."""
         entry, job = self._choose()
         for stored in job.manifest.objects:
-            self._hold_to_size(entry, stored.name, stored.bytes)
-        return Plan(job.manifest, self._steps(job))
+            self._hold_to_size(entry, stored)
+        self._key(job.manifest)
+        return Plan(job.manifest, self._steps(entry, job))
 
     def apply(self) -> Restored:
         """Do it, with no backup or other restore of the source, and no deployment of its stack, meanwhile."""
@@ -124,15 +136,17 @@ class Restore:
         with interruptible(), exclusive(lock, f"restore of {source.name}"), self._stack_run() as work:
             notes = redis_swap.recover(source, self._runner, self._directory) if source.type == REDIS else []
             entry, job = self._choose()
-            plan_ = Plan(job.manifest, self._steps(job))
+            key = self._key(job.manifest)
+            plan_ = Plan(job.manifest, self._steps(entry, job))
             work.begin()
             work.reason = f"{source.name} from backup {job.manifest.id}"
             began = time.monotonic()
-            with self._fetched(entry, job.manifest) as paths:
-                fetched = time.monotonic()
+            directory = os.path.join(self._directory, f"{source.name}.restoring")
+            with fetched(self._bucket, entry, job.manifest, directory, key, deadline=self._deadline) as paths:
+                there = time.monotonic()
                 outcome = RESTORERS[source.type].apply(job, paths)
             applied = time.monotonic()
-            seconds = {"fetch": round(fetched - began, 1), "apply": round(applied - fetched, 1)}
+            seconds = {"fetch": round(there - began, 1), "apply": round(applied - there, 1)}
             return Restored(plan_, outcome, seconds, (*work.notes, *notes, *outcome.notes))
 
     def _stack_run(self) -> contextlib.AbstractContextManager[StackRun]:
@@ -151,63 +165,42 @@ class Restore:
         source = self._source
         listed = catalogue.entries(self._bucket, source.name, self._host)
         entry = plan.choose(source.name, listed, catalogue.now(), self._wanted)
+        if not self._unverified:
+            plan.require_not_failed(entry)
         chosen = catalogue.read_manifest(self._bucket, entry)
         if chosen.type != source.type:
             raise ComposeOpsError(
                 f"Backup {chosen.id} is of type {chosen.type}; {source.name} is {source.type}.", "Name another source."
             )
         for stored in chosen.objects:
-            if stored.encoding:
-                raise ComposeOpsError(
-                    f"{stored.name} of backup {chosen.id} is encoded ({', '.join(stored.encoding)}), "
-                    "which this version does not read.",
-                    "Use the version that wrote it, or a newer.",
-                )
+            programs.require_readable(f"{stored.name} of backup {chosen.id}", stored.encoding)
         job = Job(source, chosen, self._runner, self._stamp, self._directory, self._deadline)
         return entry, job
 
-    def _steps(self, job: Job) -> tuple[str, ...]:
+    def _steps(self, entry: Entry, job: Job) -> tuple[str, ...]:
         chosen = job.manifest
+        proven = f"It was proven so far: {WORDS[entry.level]}." if entry.level else "It was never proven by a restore."
+        if entry.failed:
+            proven = "Its last verification failed; it is restored because that was asked for."
         fetch = (
             f"Fetch backup {chosen.id} of {chosen.source} made on {chosen.host} at {chosen.started} "
             f"({report.size(chosen.bytes)}), and compare size and SHA-256 with its manifest."
         )
-        return (fetch, *RESTORERS[self._source.type].examine(job))
+        return (fetch, proven, *RESTORERS[self._source.type].examine(job))
 
-    def _hold_to_size(self, entry: Entry, name: str, size: int) -> None:
-        held = self._bucket.size(layout.key(entry.source, entry.host, entry.id, name))
-        if held != size:
-            raise ComposeOpsError(
-                f"{name} of backup {entry.id} has {held} bytes in the store; its manifest says {size}.",
-                "Choose another backup; this one is damaged.",
+    def _hold_to_size(self, entry: Entry, stored: StoredObject) -> None:
+        held = self._bucket.size(layout.key(entry.source, entry.host, entry.id, stored.file))
+        if held != stored.bytes:
+            raise Damaged(
+                f"{stored.file} of backup {entry.id} has {held} bytes in the store; its manifest says {stored.bytes}.",
+                level=Level.INTACT,
             )
 
-    @contextlib.contextmanager
-    def _fetched(self, entry: Entry, chosen: Manifest) -> Iterator[dict[str, str]]:
-        """Give the paths of the backup's objects, all whole, for the block."""
-        directory = os.path.join(self._directory, f"{self._source.name}.restoring")
-        # A killed restore leaves its files; they are of no use to another.
-        shutil.rmtree(directory, ignore_errors=True)
-        os.mkdir(directory, mode=0o700)
-        try:
-            capacity.require(
-                f"The disk of {directory}", free=shutil.disk_usage(directory).free, needed=2 * chosen.bytes
-            )
-            yield {stored.name: self._fetch(entry, chosen, stored.name, directory) for stored in chosen.objects}
-        finally:
-            shutil.rmtree(directory, ignore_errors=True)
-
-    def _fetch(self, entry: Entry, chosen: Manifest, name: str, directory: str) -> str:
-        stored = chosen.object(name)
-        path = os.path.join(directory, name)
-        try:
-            size, digest = self._bucket.download(layout.key(entry.source, entry.host, entry.id, name), path)
-        except OSError as error:
-            raise ComposeOpsError(f"{path} was not written: {error.strerror}.", "Free the disk.") from error
-        if (size, digest) != (stored.bytes, stored.sha256):
-            raise ComposeOpsError(
-                f"{name} of backup {entry.id} is damaged: {size} bytes with SHA-256 {digest} were fetched; "
-                f"its manifest says {stored.bytes} with {stored.sha256}.",
-                "Choose another backup; nothing was changed.",
-            )
-        return path
+    def _key(self, chosen: Manifest) -> str | None:
+        """Return the private key that opens the backup: the one that was given, or this host's own of its newest."""
+        if not any(programs.AGE in stored.encoding for stored in chosen.objects):
+            return None
+        own = identity.remembered(self._source.name, chosen.id, self._directory) if not self._identity else None
+        key = self._identity or own
+        identity.require_fit(key, chosen.recipients, chosen.id, self._runner)
+        return key

@@ -10,6 +10,7 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from ansible_collections.composeops.stack.plugins.module_utils.backup import (
     archive,
@@ -23,8 +24,10 @@ from ansible_collections.composeops.stack.plugins.module_utils.backup import (
     redis,
     redis_swap,
 )
+from ansible_collections.composeops.stack.plugins.module_utils.backup.encoding import identity, programs
+from ansible_collections.composeops.stack.plugins.module_utils.backup.encoding.encode import Encoded
 from ansible_collections.composeops.stack.plugins.module_utils.backup.interruption import interruptible
-from ansible_collections.composeops.stack.plugins.module_utils.backup.manifest import Manifest
+from ansible_collections.composeops.stack.plugins.module_utils.backup.manifest import Manifest, StoredObject
 from ansible_collections.composeops.stack.plugins.module_utils.backup.model import (
     FILES,
     MONGO,
@@ -81,10 +84,15 @@ def take(settings: Settings, source: Source, runner: Runner, *, directory: str =
                 f"Aborted the upload of {key}, which a killed run had left."
                 for key in catalogue.abort_stale_uploads(bucket, source.name, settings.host)
             ]
-            with PRODUCERS[source.type](source, runner, began + source.timeout) as production:
-                committed = _transfer(
-                    bucket, settings.host, source, production, identifier=identifier, started=record.started
-                )
+            own = identity.generate(runner) if settings.recipients else None
+            recipients = (*settings.recipients, own.recipient) if own else ()
+            deadline = began + source.timeout
+            beginning = Manifest(
+                identifier, source.name, settings.host, source.type, record.started, "", (), recipients=recipients
+            )
+            with PRODUCERS[source.type](source, runner, deadline) as production:
+                committed = _transfer(bucket, beginning, production, deadline)
+            notes += _remember(source, identifier, own, directory) if own else []
         except BaseException as error:
             said = str(error) if isinstance(error, ComposeOpsError) else f"{type(error).__name__}: {error}"
             records.write(replace(record, outcome=records.FAILED, finished=_second(), error=said), directory)
@@ -93,34 +101,42 @@ def take(settings: Settings, source: Source, runner: Runner, *, directory: str =
         return Taken(committed, time.monotonic() - began, tuple(notes))
 
 
-def _transfer(
-    bucket: Bucket, host: str, source: Source, production: Production, *, identifier: str, started: str
-) -> Manifest:
+def _transfer(bucket: Bucket, beginning: Manifest, production: Production, deadline: float) -> Manifest:
     """Send every stream whole before any becomes an object, and write the manifest after all have."""
-    uploads: dict[str, Upload] = {}
+    encoding = programs.steps(beginning.recipients)
+    place = (beginning.source, beginning.host, beginning.id)
+    uploads: list[tuple[Upload, Callable[[], StoredObject]]] = []
     with contextlib.ExitStack() as on_failure:
         for stream in production.streams:
-            key = layout.key(source.name, host, identifier, stream.name)
-            upload = uploads[stream.name] = Upload(bucket, key, plan.part_size(stream.estimate))
+            key = layout.key(*place, layout.file_name(stream.name, encoding))
+            upload = Upload(bucket, key, plan.part_size(stream.estimate))
             on_failure.callback(_quietly, upload.abort)
-            with contextlib.closing(stream.open()) as chunks:
+            encoded = Encoded(stream, encoding, beginning.recipients, deadline)
+            with contextlib.closing(encoded.chunks()) as chunks:
                 upload.send(chunks)
-        for upload in uploads.values():
+            uploads.append((upload, partial(upload.stored, stream.name, encoding, encoded.plain_bytes)))
+        for upload, _ in uploads:
             upload.complete()
-        committed = Manifest(
-            id=identifier,
-            source=source.name,
-            host=host,
-            type=source.type,
-            started=started,
+        committed = replace(
+            beginning,
             finished=_second(),
-            objects=tuple(upload.stored(name) for name, upload in uploads.items()),
+            objects=tuple(stored() for _, stored in uploads),
             origin=production.origin,
             invariants=production.invariants(),
         )
-        bucket.write(layout.key(source.name, host, identifier, layout.MANIFEST), manifest.serialise(committed))
+        # A store that fails now may have it nevertheless: from here on nothing that it names is taken away.
         on_failure.pop_all()
-        return committed
+    bucket.write(layout.key(*place, layout.MANIFEST), manifest.serialise(committed))
+    return committed
+
+
+def _remember(source: Source, identifier: str, own: identity.Identity, directory: str) -> list[str]:
+    """Keep the key of what is committed now; without it the operator's opens the backup as well."""
+    try:
+        identity.remember(source.name, identifier, own, directory)
+    except OSError as error:
+        return [f"The key of this backup was not kept ({error.strerror}): its restore needs the operator's identity."]
+    return []
 
 
 def _quietly(abort: Callable[[], None]) -> None:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol
 
@@ -18,31 +18,32 @@ class PartStore(Protocol):
     """What an upload needs of a bucket."""
 
     def begin(self, key: str) -> str: ...
-    def part(self, key: str, upload_id: str, number: int, content: bytes) -> str: ...
+    def part(self, key: str, upload_id: str, number: int, content: bytes | bytearray) -> str: ...
     def complete(self, key: str, upload_id: str, tags: list[str]) -> None: ...
     def abort(self, key: str, upload_id: str) -> None: ...
     def size(self, key: str) -> int: ...
     def delete(self, key: str) -> None: ...
 
 
-def full_parts(chunks: Iterable[bytes], size: int) -> Iterator[bytes]:
+def full_parts(chunks: Iterable[bytes], size: int) -> Iterator[bytearray]:
     """Yield the stream in parts of exactly ``size`` bytes, the last one excepted.
 
     A pipe hands out what it has; some stores refuse an upload whose parts differ in size.
     """
-    pending: list[bytes] = []
-    held = 0
+    # Filled in place: pieces that are joined at the end would be in memory twice.
+    part, held = bytearray(size), 0
     for chunk in chunks:
-        rest = chunk
-        while held + len(rest) >= size:
-            cut = size - held
-            yield b"".join([*pending, rest[:cut]])
-            pending, held, rest = [], 0, rest[cut:]
-        if rest:
-            pending.append(rest)
-            held += len(rest)
+        rest = memoryview(chunk)
+        while rest:
+            taken = min(len(rest), size - held)
+            part[held : held + taken] = rest[:taken]
+            held, rest = held + taken, rest[taken:]
+            if held == size:
+                yield part
+                part, held = bytearray(size), 0
     if held:
-        yield b"".join(pending)
+        del part[held:]
+        yield part
 
 
 class Upload:
@@ -99,6 +100,11 @@ class Upload:
         elif self._upload_id is not None:
             self._store.abort(self._key, self._upload_id)
 
-    def stored(self, name: str) -> StoredObject:
+    @property
+    def sent(self) -> int:
+        """How many bytes were handed to the store."""
+        return self._bytes
+
+    def stored(self, name: str, encoding: Sequence[str] = (), plain_bytes: int | None = None) -> StoredObject:
         """Return what the manifest says of this object."""
-        return StoredObject(name, self._bytes, self._digest.hexdigest())
+        return StoredObject(name, self._bytes, self._digest.hexdigest(), tuple(encoding), plain_bytes)

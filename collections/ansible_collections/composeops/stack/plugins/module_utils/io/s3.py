@@ -8,7 +8,7 @@ import contextlib
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +18,8 @@ CHUNK = 1024 * 1024
 CONNECT_TIMEOUT = 10
 READ_TIMEOUT = 60
 ATTEMPTS = 4
+MOST_IN_A_CALL = 1000
+"""How many objects S3 deletes at once."""
 
 
 class MissingLibrary(ComposeOpsError):
@@ -61,6 +63,24 @@ class Bucket:
                 for item in page.get("Contents", []):
                     yield item["Key"], int(item["Size"])
 
+    def dated(self, prefix: str) -> Iterator[tuple[str, int, datetime]]:
+        """Yield key, size and the store's own date of every object whose key begins with ``prefix``."""
+        with self._errors(f"list {prefix}"):
+            for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix):
+                for item in page.get("Contents", []):
+                    yield item["Key"], int(item["Size"]), item["LastModified"]
+
+    def folders(self, prefix: str = "") -> list[str]:
+        """Return the names directly below ``prefix`` that have objects below them."""
+        found = []
+        with self._errors(f"list {prefix or 'what there is'}"):
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self.name, Prefix=prefix, Delimiter="/"
+            )
+            for page in pages:
+                found += [str(item["Prefix"])[len(prefix) : -1] for item in page.get("CommonPrefixes", [])]
+        return found
+
     def size(self, key: str) -> int:
         """Return the size of an object as the store holds it."""
         with self._errors(f"look at {key}"):
@@ -80,6 +100,20 @@ class Bucket:
         with self._errors(f"delete {key}"):
             self._client.delete_object(Bucket=self.name, Key=key)
 
+    def delete_all(self, keys: Sequence[str]) -> None:
+        """Delete many objects, in order, a thousand in a call; raise where the store keeps any."""
+        for start in range(0, len(keys), MOST_IN_A_CALL):
+            some = keys[start : start + MOST_IN_A_CALL]
+            wanted = {"Objects": [{"Key": key} for key in some], "Quiet": True}
+            with self._errors(f"delete {some[0]} and {len(some) - 1} more"):
+                answer = self._client.delete_objects(Bucket=self.name, Delete=wanted)
+            for error in answer.get("Errors", []):
+                code = str(error.get("Code", ""))
+                raise ComposeOpsError(
+                    f"{self._where} did not delete {error.get('Key')} in bucket {self.name}: {code}.",
+                    _REMEDIES.get(code, "Look at the store."),
+                )
+
     def download(self, key: str, path: str) -> tuple[int, str]:
         """Write an object to the new file ``path``, readable by its owner alone; return its size and SHA-256."""
         digest = hashlib.sha256()
@@ -96,12 +130,24 @@ class Bucket:
                 os.fsync(stream.fileno())
         return count, digest.hexdigest()
 
+    def digest(self, key: str) -> tuple[int, str]:
+        """Read an object to its end, keep nothing of it, and return its size and SHA-256."""
+        digest = hashlib.sha256()
+        count = 0
+        with self._errors(f"read {key}"), contextlib.closing(
+            self._client.get_object(Bucket=self.name, Key=key)["Body"]
+        ) as body:
+            for chunk in body.iter_chunks(CHUNK):
+                digest.update(chunk)
+                count += len(chunk)
+        return count, digest.hexdigest()
+
     def begin(self, key: str) -> str:
         """Begin an upload in parts and return its id; there is no object before ``complete``."""
         with self._errors(f"begin to write {key}"):
             return str(self._client.create_multipart_upload(Bucket=self.name, Key=key)["UploadId"])
 
-    def part(self, key: str, upload_id: str, number: int, content: bytes) -> str:
+    def part(self, key: str, upload_id: str, number: int, content: bytes | bytearray) -> str:
         """Send one part and return its tag."""
         with self._errors(f"write part {number} of {key}"):
             answer = self._client.upload_part(
@@ -155,12 +201,15 @@ class Bucket:
             ) from error
 
 
+_NOT_ALLOWED = (
+    "Let backup_store.access_key list, read and write in this bucket; only that of backup_prune_store has to delete."
+)
 _REMEDIES = {
     "NoSuchBucket": "Create the bucket, or correct backup_store.bucket.",
     "404": "It is not there; choose another one.",
     "NoSuchKey": "It is not there; choose another one.",
-    "AccessDenied": "Let backup_store.access_key list, read and write in this bucket.",
-    "403": "Let backup_store.access_key list, read and write in this bucket.",
+    "AccessDenied": _NOT_ALLOWED,
+    "403": _NOT_ALLOWED,
     "InvalidAccessKeyId": "Correct backup_store.access_key.",
     "SignatureDoesNotMatch": "Correct backup_store.secret_key.",
     "RequestTimeTooSkewed": "Set this host's clock; timedatectl says whether it is synchronised.",

@@ -102,7 +102,6 @@ def test_the_password_is_in_a_file_without_a_name_and_in_no_argument(
         "--username=root",
         "--authenticationDatabase=admin",
         "--archive",
-        "--gzip",
         "--drop",
     ]
     assert rest == 'password: "it\'s \\"quoted\\" \\\\ and: #odd"\nthe archive'
@@ -111,5 +110,5 @@ def test_the_password_is_in_a_file_without_a_name_and_in_no_argument(
 
 def test_a_server_without_users_gets_no_login() -> None:
     argv = in_this_shell(mongo.tool(OPEN, "container", "cat"))
-    assert argv[4:] == ["cat", "--host=127.0.0.1", "--port=27017", "--archive", "--gzip"]
+    assert argv[4:] == ["cat", "--host=127.0.0.1", "--port=27017", "--archive"]
     assert mongo.secret(OPEN) == ""

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-from ansible_collections.composeops.stack.plugins.module_utils.backup.process import Process, feed, output
+from ansible_collections.composeops.stack.plugins.module_utils.backup.process import Process, feed
 from ansible_collections.composeops.stack.plugins.module_utils.errors import CommandError
+
+
+def output(argv: list[str], *, purpose: str, secret: str, deadline: float) -> Generator[bytes]:
+    process = Process(argv, purpose=purpose, secret=secret, deadline=deadline)
+    try:
+        yield from process.chunks()
+        process.finish()
+    finally:
+        process.close()
 
 
 def run(script: str, seconds: float = 10, secret: str = "") -> bytes:
@@ -95,3 +105,25 @@ def test_feeding_a_process_that_hangs_ends_in_time(tmp_path: Path) -> None:
     source.write_bytes(bytes(2_000_000))
     with pytest.raises(CommandError):
         feed(["sleep", "60"], str(source), purpose="It", secret="", deadline=time.monotonic() + 0.3)
+
+
+def test_one_process_reads_what_another_writes_and_the_other_is_told_when_it_ends() -> None:
+    deadline = time.monotonic() + 10
+    producer = Process(["sh", "-c", "exec yes"], purpose="It", secret=None, deadline=deadline)
+    reader = Process(["head", "-c", "4"], purpose="The reader", secret=None, deadline=deadline, reads=producer)
+    try:
+        assert b"".join(reader.chunks()) == b"y\ny\n"
+        reader.finish()
+        with pytest.raises(CommandError, match="status -13"):
+            producer.finish()
+    finally:
+        reader.close()
+        producer.close()
+
+
+def test_what_a_process_said_is_known_after_it_was_closed() -> None:
+    process = Process(["sh", "-c", "echo 3 rows >&2"], purpose="It", secret=None, deadline=time.monotonic() + 10)
+    process.finish()
+    process.close()
+    process.close()
+    assert process.said() == "3 rows\n"

@@ -88,7 +88,7 @@ def test_a_plan_fetches_and_changes_nothing(bench: Bench) -> None:
     plan = bench.restore(ID).plan()
     assert plan.manifest == bench.manifest
     assert plan.steps[0].startswith(f"Fetch backup {ID} of database made on h at s (8 B)")
-    assert plan.steps[1:] == (f"Restore {ID}.",)
+    assert plan.steps[1:] == ("It was never proven by a restore.", f"Restore {ID}.")
     assert bench.given is None
     assert not bench.directory.exists()
 
@@ -120,9 +120,14 @@ def test_a_plan_sees_an_object_of_another_size(bench: Bench) -> None:
     [
         pytest.param({"type": "redis"}, "is of type redis; database is postgres", id="another kind of source"),
         pytest.param(
-            {"objects": (StoredObject("dump", 8, "", ("zstd", "age")),)},
-            r"is encoded \(zstd, age\), which this version does not read",
+            {"objects": (StoredObject("dump", 8, "", ("age", "zstd")),)},
+            r"is encoded \(age, zstd\) in an order which this version does not read",
             id="encoded by a newer version",
+        ),
+        pytest.param(
+            {"objects": (StoredObject("dump", 8, "", ("zstd", "age")),), "recipients": ("age1a", "age1b")},
+            r"is encrypted to age1a, age1b, and this host keeps",
+            id="encrypted to others",
         ),
     ],
 )

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.composeops.stack.plugins.module_utils.backup import catalogue, records, run
+from ansible_collections.composeops.stack.plugins.module_utils.backup.encoding import programs
 from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Settings, Source, Store
 from ansible_collections.composeops.stack.plugins.module_utils.backup.producer import Production, Stream
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
@@ -52,6 +53,7 @@ class Bench:
         self.directory = str(directory)
         self.streams: list[Open] = [good(b"dump"), good(b"roles")]
         monkeypatch.setattr(catalogue, "open_bucket", lambda store: self.bucket)
+        monkeypatch.setattr(programs, "encoder", lambda step, recipients: ["cat"])
         monkeypatch.setitem(run.PRODUCERS, "postgres", self.produce)
 
     @contextlib.contextmanager
@@ -78,14 +80,17 @@ def test_a_backup_is_its_objects_and_a_manifest_written_last(bench: Bench) -> No
     taken = bench.take()
     beginning = f"database/h/{taken.manifest.id}"
     assert bench.bucket.calls == [
-        f"begin {beginning}/dump",
-        f"begin {beginning}/roles",
-        f"complete {beginning}/dump",
-        f"complete {beginning}/roles",
+        f"begin {beginning}/dump.zst",
+        f"begin {beginning}/roles.zst",
+        f"complete {beginning}/dump.zst",
+        f"complete {beginning}/roles.zst",
         f"write {beginning}/manifest.json",
     ]
     manifest = json.loads(bench.bucket.contents[f"{beginning}/manifest.json"])
-    assert [(item["name"], item["bytes"]) for item in manifest["objects"]] == [("dump", 4), ("roles", 5)]
+    assert [(item["name"], item["encoding"], item["plain_bytes"]) for item in manifest["objects"]] == [
+        ("dump", ["zstd"], 4),
+        ("roles", ["zstd"], 5),
+    ]
     assert (manifest["origin"], manifest["invariants"]) == ({"o": 1}, {"i": 2})
     assert bench.outcome == records.COMMITTED
     assert catalogue.newest(bench.bucket, "database", "h").id == taken.manifest.id  # type: ignore[arg-type,union-attr]
@@ -108,13 +113,30 @@ def test_a_backup_that_fails_leaves_nothing_and_says_so(bench: Bench, streams: l
     assert bench.outcome == records.FAILED
 
 
-@pytest.mark.parametrize("call", ["begin", "complete", "write"])
+@pytest.mark.parametrize("call", ["begin", "complete"])
 def test_a_store_that_fails_at_any_call_commits_nothing(bench: Bench, call: str) -> None:
     bench.bucket.fail_on = call
     with pytest.raises(ComposeOpsError, match="the store is gone"):
         bench.take()
     assert (bench.bucket.contents, bench.bucket.pending) == ({}, {})
     assert bench.outcome == records.FAILED
+
+
+def test_what_a_manifest_may_name_is_not_taken_away_when_the_store_did_not_say_that_it_has_it(bench: Bench) -> None:
+    bench.bucket.fail_on = "write"
+    with pytest.raises(ComposeOpsError, match="the store is gone"):
+        bench.take()
+    assert sorted(key.rpartition("/")[2] for key in bench.bucket.contents) == ["dump.zst", "roles.zst"]
+    assert catalogue.newest(bench.bucket, "database", "h") is None  # type: ignore[arg-type]
+    assert bench.outcome == records.FAILED
+
+
+def test_a_host_that_may_not_delete_fails_for_the_reason_that_it_had(bench: Bench) -> None:
+    bench.bucket.lose = 1
+    bench.bucket.fail_on = "delete"
+    with pytest.raises(ComposeOpsError, match="holds 3 bytes"):
+        bench.take()
+    assert not any(key.endswith("manifest.json") for key in bench.bucket.contents)
 
 
 def test_a_store_that_loses_bytes_commits_nothing(bench: Bench) -> None:

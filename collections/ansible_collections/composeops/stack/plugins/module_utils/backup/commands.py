@@ -16,6 +16,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.backup import (
     status,
 )
 from ansible_collections.composeops.stack.plugins.module_utils.backup.restore import NEWEST, By, Restore
+from ansible_collections.composeops.stack.plugins.module_utils.backup.retention import commands as retention
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError, InvalidInput
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import CommandRunner
 from ansible_collections.composeops.stack.plugins.module_utils.tables import table
@@ -30,6 +31,8 @@ def register(subparsers: Any) -> None:
     take.add_argument("sources", nargs="*", metavar="SOURCE", help="a source of /etc/composeops/backup.json")
     take.add_argument("--all", action="store_true", help="every source of this host")
     take.set_defaults(handler=_run)
+
+    retention.register(commands)
 
     listing = subparsers.add_parser(
         "list", help="list the backups in the store", description="Lists committed backups."

@@ -8,7 +8,7 @@ import contextlib
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -55,6 +55,15 @@ class Bucket:
             verify=self._authority.name if self._authority else None,
             path_style=path_style,
         )
+
+    def pace(self, wait: Callable[[int], None]) -> None:
+        """Call ``wait`` with how much is about to be sent, before each piece of a part."""
+
+        def slow(request: Any, **_: Any) -> None:
+            # It is signed by now, and made anew for another attempt.
+            request.body = _Paced(request.body, wait)
+
+        self._client.meta.events.register("before-send.s3.UploadPart", slow)
 
     def objects(self, prefix: str) -> Iterator[tuple[str, int]]:
         """Yield key and size of every object whose key begins with ``prefix``."""
@@ -204,6 +213,20 @@ class Bucket:
 _NOT_ALLOWED = (
     "Let backup_store.access_key list, read and write in this bucket; only that of backup_prune_store has to delete."
 )
+class _Paced:
+    """A part as a stream that is read no faster than it may be sent."""
+
+    def __init__(self, content: bytes | bytearray, wait: Callable[[int], None]) -> None:
+        self._left = memoryview(content)
+        self._wait = wait
+
+    def read(self, size: int) -> memoryview:
+        piece, self._left = self._left[:size], self._left[size:]
+        if piece:
+            self._wait(len(piece))
+        return piece
+
+
 _REMEDIES = {
     "NoSuchBucket": "Create the bucket, or correct backup_store.bucket.",
     "404": "It is not there; choose another one.",

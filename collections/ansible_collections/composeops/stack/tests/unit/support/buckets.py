@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timezone
 
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
+
+LONG_AGO = datetime(2020, 1, 1, tzinfo=timezone.utc)
 
 
 @dataclass
@@ -19,6 +21,7 @@ class MemoryBucket:
     contents: dict[str, bytes] = field(default_factory=dict)
     pending: dict[str, dict[int, bytes]] = field(default_factory=dict)
     initiated: dict[str, datetime] = field(default_factory=dict)
+    dates: dict[str, datetime] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     fail_at_part: int = 0
     fail_on: str = ""
@@ -70,6 +73,17 @@ class MemoryBucket:
 
     def objects(self, prefix: str) -> Iterator[tuple[str, int]]:
         return ((key, len(content)) for key, content in self.contents.items() if key.startswith(prefix))
+
+    def dated(self, prefix: str) -> Iterator[tuple[str, int, datetime]]:
+        return ((key, size, self.dates.get(key, LONG_AGO)) for key, size in self.objects(prefix))
+
+    def folders(self, prefix: str = "") -> list[str]:
+        below = (key[len(prefix) :].split("/") for key in self.contents if key.startswith(prefix))
+        return sorted({parts[0] for parts in below if len(parts) > 1})
+
+    def delete_all(self, keys: Sequence[str]) -> None:
+        for key in keys:
+            self.delete(key)
 
     def uploads(self, prefix: str) -> list[tuple[str, str, datetime]]:
         return [(key, f"upload of {key}", self.initiated[key]) for key in self.pending if key.startswith(prefix)]

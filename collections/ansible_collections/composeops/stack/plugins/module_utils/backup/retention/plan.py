@@ -151,9 +151,10 @@ def _held(credible: Sequence[Entry], base: Entry | None, policy: Policy, now: da
         if candidates:
             yield candidates[-1], reason
     restored = newest[-1][1]
-    if base is not None:
-        yield base, f"point in time, {report.duration(policy.point_in_time)}, begins from it"
     for entry in credible:
+        if base is not None and not entry.failed and _order(entry) >= _order(base):
+            # All of them: a cluster that was made anew meanwhile can be reached from none that is older.
+            yield entry, f"the last {report.duration(policy.point_in_time)} of the log of writes begin from it"
         if entry.pinned:
             yield entry, "pinned"
         if entry.age(now) < policy.minimum_age:

@@ -58,7 +58,7 @@ def period(kind: str, moment: datetime) -> str:
 
 def parse(given: Mapping[str, Any], what: str = "backup_retention") -> Policy:
     """Return a policy from what the inventory says; ``what`` names it in errors."""
-    counts = {kind: given.get(kind) or 0 for kind in PERIODS}
+    counts: dict[str, Any] = {kind: given.get(kind) or 0 for kind in PERIODS}
     for kind, count in counts.items():
         if count < 0:
             raise InvalidInput(f"{what}.{kind} is {count}, less than none.", _REMEDY)
@@ -66,7 +66,9 @@ def parse(given: Mapping[str, Any], what: str = "backup_retention") -> Policy:
         raise InvalidInput(
             f"{what} keeps no backup by its age: {', '.join(PERIODS)} are all 0.", "Say how many of them are kept."
         )
-    spans = {name: plan.duration(given[name]) for name in ("minimum_age", "point_in_time") if given.get(name)}
+    spans: dict[str, Any] = {
+        name: plan.duration(given[name]) for name in ("minimum_age", "point_in_time") if given.get(name)
+    }
     return Policy(**counts, **spans)
 
 

@@ -20,6 +20,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.errors import Com
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=timezone.utc)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 ONE = Policy(daily=1)
+REACH = "the last 7 d of the log of writes begin from it"
 
 
 def entry(
@@ -204,8 +205,9 @@ def test_a_policy_holds_for_its_source_alone() -> None:
 def test_the_window_of_the_log_keeps_the_backup_it_begins_from_and_what_was_written_since() -> None:
     entries, log = days(12, 9, 6, 3), tuple(segment(HOUR * hours) for hours in range(1, 12 * 24, 12))
     found = decided(*entries, policy=Policy(daily=1, point_in_time=7 * DAY), log=log)
-    assert why(found, entries[1]) == ("point in time, 7 d, begins from it",)
-    assert removed(found) == [entries[0], entries[2]]
+    assert why(found, entries[1]) == (REACH,)
+    assert why(found, entries[2]) == (REACH,), "what was made anew meanwhile begins from no older one"
+    assert removed(found) == entries[:1]
     assert found.segments == tuple(one for one in reversed(log) if one.moment < entries[1].created - HOUR)
     assert len(found.segments) > 0
 
@@ -213,21 +215,21 @@ def test_the_window_of_the_log_keeps_the_backup_it_begins_from_and_what_was_writ
 def test_the_window_begins_from_a_backup_that_was_not_found_damaged() -> None:
     entries, log = days(12, 9, 3), (segment(12 * DAY), segment(HOUR))
     found = decided(entries[0], proven(entries[1], passed=False), entries[2], log=log)
-    assert why(found, entries[0]) == ("point in time, 7 d, begins from it",)
+    assert why(found, entries[0]) == (REACH,)
     assert found.segments == ()
 
 
 def test_a_log_that_ended_keeps_its_window() -> None:
     entries, log = days(100, 95, 2), tuple(segment(DAY * age) for age in range(90, 101))
     found = decided(*entries, log=log)
-    assert why(found, entries[0]) == ("point in time, 7 d, begins from it",) and found.segments == ()
+    assert why(found, entries[0]) == (REACH,) and found.segments == ()
 
 
 def test_no_log_is_removed_where_no_backup_is_as_old_as_the_window() -> None:
     entries, log = days(5, 3, 2), (segment(90 * DAY), segment(HOUR))
     found = decided(*entries, log=log)
     assert found.segments == ()
-    assert why(found, entries[0]) == ("point in time, 7 d, begins from it",)
+    assert why(found, entries[0]) == (REACH,)
     assert plan([], NOW, Policies(ONE), segments=log).segments == ()
 
 

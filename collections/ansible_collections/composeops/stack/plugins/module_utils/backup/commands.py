@@ -15,8 +15,12 @@ from ansible_collections.composeops.stack.plugins.module_utils.backup import (
     settings,
     status,
 )
+from ansible_collections.composeops.stack.plugins.module_utils.backup.encoding import identity
+from ansible_collections.composeops.stack.plugins.module_utils.backup.progress import Display
+from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr import commands as pitr
 from ansible_collections.composeops.stack.plugins.module_utils.backup.restore import NEWEST, By, Restore
 from ansible_collections.composeops.stack.plugins.module_utils.backup.retention import commands as retention
+from ansible_collections.composeops.stack.plugins.module_utils.backup.verification import commands as verification
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError, InvalidInput
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import CommandRunner
 from ansible_collections.composeops.stack.plugins.module_utils.tables import table
@@ -33,6 +37,7 @@ def register(subparsers: Any) -> None:
     take.set_defaults(handler=_run)
 
     retention.register(commands)
+    pitr.register(commands)
 
     listing = subparsers.add_parser(
         "list", help="list the backups in the store", description="Lists committed backups."
@@ -51,8 +56,16 @@ def register(subparsers: Any) -> None:
     restore.add_argument(
         "--lock-wait", type=float, default=0, metavar="SECONDS", help="how long a deployment that runs may take to end"
     )
+    restore.add_argument(
+        "--identity-file",
+        metavar="FILE",
+        help="identity file of age that opens the backup, or - for the input; the host has that of its newest itself",
+    )
+    restore.add_argument("--unverified", action="store_true", help="restore it although its last verification failed")
     restore.add_argument("--dry-run", action="store_true", help="check what can be checked, say what would be done")
     restore.set_defaults(handler=_restore)
+
+    verification.register(subparsers)
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -62,7 +75,7 @@ def _run(arguments: argparse.Namespace) -> int:
     failed = False
     for source in configured.chosen(tuple(arguments.sources)):
         try:
-            taken = run.take(configured, source, CommandRunner())
+            taken = run.take(configured, source, CommandRunner(), watch=Display(source.name, sys.stdout).watch)
         except ComposeOpsError as error:
             print(f"composeops: backup of {source.name} failed: {error}", file=sys.stderr, flush=True)
             failed = True
@@ -92,7 +105,16 @@ def _restore(arguments: argparse.Namespace) -> int:
     configured = settings.require()
     source = configured.source(arguments.source)
     by = By(via="console", lock_wait=arguments.lock_wait, say=print)
-    restore = Restore(configured, source, CommandRunner(), wanted=arguments.backup, host=arguments.host, by=by)
+    restore = Restore(
+        configured,
+        source,
+        CommandRunner(),
+        wanted=arguments.backup,
+        host=arguments.host,
+        by=by,
+        key=identity.given(arguments.identity_file),
+        unverified=arguments.unverified,
+    )
     if arguments.dry_run:
         print("\n".join(restore.plan().steps))
         return 0

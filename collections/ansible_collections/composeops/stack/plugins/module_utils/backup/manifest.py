@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ansible_collections.composeops.stack.plugins.module_utils.backup import layout
+from ansible_collections.composeops.stack.plugins.module_utils.backup.damage import Damaged
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 
 SCHEMA = 2
@@ -106,7 +107,7 @@ def parse(content: bytes, key: str) -> Manifest:
             recipients=tuple(data.get("recipients", ())),
         )
     except (ValueError, KeyError, TypeError) as error:
-        raise ComposeOpsError(
+        raise Damaged(
             f"{key} is not a manifest: {type(error).__name__}: {error}.", "Choose another backup; this one is damaged."
         ) from error
 

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Literal
@@ -15,8 +15,10 @@ POSTGRES = "postgres"
 REDIS = "redis"
 MONGO = "mongo"
 FILES = "files"
-TYPES = (POSTGRES, REDIS, MONGO, FILES)
-PORTS = {POSTGRES: 5432, REDIS: 6379, MONGO: 27017}
+POSTGRES_CLUSTER = "postgres_cluster"
+"""A whole PostgreSQL server, which can be brought back to any moment."""
+TYPES = (POSTGRES, POSTGRES_CLUSTER, REDIS, MONGO, FILES)
+PORTS = {POSTGRES: 5432, POSTGRES_CLUSTER: 5432, REDIS: 6379, MONGO: 27017}
 """Where servers listen unless a source says otherwise."""
 
 Tls = Literal["require", "prefer", "disable"]
@@ -43,6 +45,16 @@ class Store:
 
 
 @dataclass(frozen=True)
+class PointInTime:
+    """How the write-ahead log of a ``postgres_cluster`` goes to the store."""
+
+    lag: str = "30s"
+    """How long a write may wait before what was written is sent, however little it is."""
+    spool_limit: str = "4G"
+    """How much may lie on this host while the store is away; the database's own disk keeps the rest."""
+
+
+@dataclass(frozen=True)
 class Source:
     """Something that is backed up: a database of a stack's PostgreSQL or MongoDB, a stack's Redis, or files."""
 
@@ -66,6 +78,13 @@ class Source:
     """Files and directories of the host."""
     volumes: tuple[str, ...] = ()
     """Named volumes of the stack, as its compose file calls them."""
+    point_in_time: PointInTime = PointInTime()
+    drill: str = "weekly"
+    """How often its newest backup is restored to prove it: as ``schedule``, or never."""
+    heartbeat_url: str = field(default="", repr=False)
+    """Who is told of each run, so that silence is heard outside of this host. Whoever knows it can speak for us."""
+    drill_heartbeat_url: str = field(default="", repr=False)
+    """The same for drills."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +96,8 @@ class Settings:
     sources: tuple[Source, ...]
     recipients: tuple[str, ...] = ()
     """Public keys of age that every backup is encrypted to; with none it is not encrypted."""
+    bandwidth: int = 0
+    """Bytes per second that a backup may be sent with; 0 is no limit."""
 
     def source(self, name: str) -> Source:
         """Return the source called ``name``; raise, naming those there are."""

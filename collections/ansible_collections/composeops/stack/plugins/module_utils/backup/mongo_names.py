@@ -12,8 +12,8 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+from ansible_collections.composeops.stack.plugins.module_utils.backup.damage import Damaged
 from ansible_collections.composeops.stack.plugins.module_utils.backup.manifest import Manifest
-from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 
 OURS = "composeops."
 """What all our names begin with; a backup leaves such collections out."""
@@ -87,7 +87,7 @@ def check_documents(manifest: Manifest, counted: Mapping[str, int]) -> None:
         if counted.get(name) != wanted.get(name)
     ]
     if wrong:
-        raise ComposeOpsError(
+        raise Damaged(
             f"The restored collections are not what was backed up: {'; '.join(wrong)}.",
             "Choose another backup; the collections that were there still serve.",
         )

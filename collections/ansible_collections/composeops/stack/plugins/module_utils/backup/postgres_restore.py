@@ -13,7 +13,9 @@ from typing import Any
 
 from ansible_collections.composeops.stack.plugins.module_utils.backup import capacity, postgres, postgres_place
 from ansible_collections.composeops.stack.plugins.module_utils.backup import postgres_sql as sql
+from ansible_collections.composeops.stack.plugins.module_utils.backup.damage import Damaged
 from ansible_collections.composeops.stack.plugins.module_utils.backup.manifest import Manifest
+from ansible_collections.composeops.stack.plugins.module_utils.backup.postgres_place import Place
 from ansible_collections.composeops.stack.plugins.module_utils.backup.process import feed
 from ansible_collections.composeops.stack.plugins.module_utils.backup.restorer import Job, Outcome, Restorer
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
@@ -26,9 +28,9 @@ SWAP_SECONDS = 90
 class _Server:
     """The server a job restores to, asked through psql in its container."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, place: Place | None = None) -> None:
         self._job = job
-        self.place = postgres_place.of(job.source, job.runner)
+        self.place = place or postgres_place.of(job.source, job.runner)
         # The database that is restored may not exist any more, and is never connected to while it is swapped.
         self.maintenance = "template1" if job.source.database == "postgres" else "postgres"
 
@@ -74,7 +76,7 @@ def check_rows(manifest: Manifest, counted: Mapping[str, int]) -> None:
         if counted.get(table) != wanted.get(table)
     ]
     if wrong:
-        raise ComposeOpsError(
+        raise Damaged(
             f"The restored database is not what was backed up: {'; '.join(wrong)}.",
             "Choose another backup; the database that was there still serves.",
         )
@@ -103,7 +105,12 @@ def examine(job: Job) -> list[str]:
 
 def apply(job: Job, paths: Mapping[str, str]) -> Outcome:
     """Restore; where anything fails, the database that was there still serves."""
-    server = _Server(job)
+    return restore_at(job, paths, postgres_place.of(job.source, job.runner))
+
+
+def restore_at(job: Job, paths: Mapping[str, str], place: Place) -> Outcome:
+    """Restore into the server at ``place``, which may be another than the source's own."""
+    server = _Server(job, place)
     facts = server.facts()
     check_server(job.manifest, facts)
     server.require_space(job.manifest.origin["bytes"])

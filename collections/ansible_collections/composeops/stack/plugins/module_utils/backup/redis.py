@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 
-from ansible_collections.composeops.stack.plugins.module_utils.backup import rdb
+from ansible_collections.composeops.stack.plugins.module_utils.backup import images, rdb
 from ansible_collections.composeops.stack.plugins.module_utils.backup.container import first_line
 from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Source
 from ansible_collections.composeops.stack.plugins.module_utils.backup.producer import Production, Stream
@@ -40,7 +40,7 @@ def produce(source: Source, runner: Runner, deadline: float) -> Iterator[Product
                 "server_version": server["redis_version"],
                 "used_memory": int(memory["used_memory"]),
                 "databases": databases,
-                "image": str(found["Image"]),
+                **images.origin(runner, str(found["Image"])),
             },
             invariants=dump.invariants,
         )

@@ -111,7 +111,7 @@ def _load(job: Job, container: Mapping[str, Any], place: Place, owner: str) -> L
             *("-c", 'umask 077; exec redis-server "$@"', "sh", *arguments(place)),
         ]
     )
-    server = _Server(job.runner, name)
+    server = Server(job.runner, name)
     server.wait("load the backup", job.deadline, lambda: server.info("persistence").get("loading") == "0")
     loaded = counts(server.info("keyspace"), server.info("persistence"))
     if place.append_only:
@@ -129,7 +129,9 @@ def _appending(persistence: Mapping[str, str]) -> bool:
     )
 
 
-class _Server:
+class Server:
+    """A Redis in a container, asked through its own socket there."""
+
     def __init__(self, runner: Runner, name: str) -> None:
         self._runner = runner
         self._name = name

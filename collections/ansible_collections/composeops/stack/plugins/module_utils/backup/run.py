@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from ansible_collections.composeops.stack.plugins.module_utils.backup import (
+    aftermath,
     archive,
     catalogue,
     layout,
@@ -24,6 +25,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.backup import (
     redis,
     redis_swap,
 )
+from ansible_collections.composeops.stack.plugins.module_utils.backup.bandwidth import Pace
 from ansible_collections.composeops.stack.plugins.module_utils.backup.encoding import identity, programs
 from ansible_collections.composeops.stack.plugins.module_utils.backup.encoding.encode import Encoded
 from ansible_collections.composeops.stack.plugins.module_utils.backup.interruption import interruptible
@@ -32,11 +34,14 @@ from ansible_collections.composeops.stack.plugins.module_utils.backup.model impo
     FILES,
     MONGO,
     POSTGRES,
+    POSTGRES_CLUSTER,
     REDIS,
     Settings,
     Source,
 )
+from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr import base
 from ansible_collections.composeops.stack.plugins.module_utils.backup.producer import Producer, Production
+from ansible_collections.composeops.stack.plugins.module_utils.backup.progress import Watch, unwatched
 from ansible_collections.composeops.stack.plugins.module_utils.backup.upload import Upload
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.io.files import exclusive
@@ -45,6 +50,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.io.s3 import Buck
 
 PRODUCERS: dict[str, Producer] = {
     POSTGRES: postgres.produce,
+    POSTGRES_CLUSTER: base.produce,
     REDIS: redis.produce,
     MONGO: mongo.produce,
     FILES: archive.produce,
@@ -62,7 +68,14 @@ class Taken:
     notes: tuple[str, ...] = ()
 
 
-def take(settings: Settings, source: Source, runner: Runner, *, directory: str = records.DIRECTORY) -> Taken:
+def take(
+    settings: Settings,
+    source: Source,
+    runner: Runner,
+    *,
+    directory: str = records.DIRECTORY,
+    watch: Watch = unwatched,
+) -> Taken:
     """Back up ``source`` now. One run of a source at a time; the run is recorded however it ends."""
     os.makedirs(directory, mode=0o700, exist_ok=True)
     with interruptible(), exclusive(records.lock_path(source.name, directory), f"backup of {source.name}"):
@@ -80,6 +93,8 @@ def take(settings: Settings, source: Source, runner: Runner, *, directory: str =
         try:
             notes = redis_swap.recover(source, runner, directory) if source.type == REDIS else []
             bucket = catalogue.open_bucket(settings.store)
+            if settings.bandwidth:
+                bucket.pace(Pace(settings.bandwidth).wait)
             notes += [
                 f"Aborted the upload of {key}, which a killed run had left."
                 for key in catalogue.abort_stale_uploads(bucket, source.name, settings.host)
@@ -91,17 +106,22 @@ def take(settings: Settings, source: Source, runner: Runner, *, directory: str =
                 identifier, source.name, settings.host, source.type, record.started, "", (), recipients=recipients
             )
             with PRODUCERS[source.type](source, runner, deadline) as production:
-                committed = _transfer(bucket, beginning, production, deadline)
+                committed = _transfer(bucket, beginning, production, deadline, watch)
             notes += _remember(source, identifier, own, directory) if own else []
         except BaseException as error:
             said = str(error) if isinstance(error, ComposeOpsError) else f"{type(error).__name__}: {error}"
             records.write(replace(record, outcome=records.FAILED, finished=_second(), error=said), directory)
+            untold = aftermath.failed(settings, source, said, time.monotonic() - began, directory)
+            if isinstance(error, ComposeOpsError):
+                error.notes += untold
             raise
         records.write(replace(record, outcome=records.COMMITTED, finished=committed.finished), directory)
-        return Taken(committed, time.monotonic() - began, tuple(notes))
+    seconds = time.monotonic() - began
+    notes += aftermath.committed(settings, source, committed, seconds, directory)
+    return Taken(committed, seconds, tuple(notes))
 
 
-def _transfer(bucket: Bucket, beginning: Manifest, production: Production, deadline: float) -> Manifest:
+def _transfer(bucket: Bucket, beginning: Manifest, production: Production, deadline: float, watch: Watch) -> Manifest:
     """Send every stream whole before any becomes an object, and write the manifest after all have."""
     encoding = programs.steps(beginning.recipients)
     place = (beginning.source, beginning.host, beginning.id)
@@ -112,7 +132,8 @@ def _transfer(bucket: Bucket, beginning: Manifest, production: Production, deadl
             upload = Upload(bucket, key, plan.part_size(stream.estimate))
             on_failure.callback(_quietly, upload.abort)
             encoded = Encoded(stream, encoding, beginning.recipients, deadline)
-            with contextlib.closing(encoded.chunks()) as chunks:
+            watched = watch(stream.name, partial(getattr, encoded, "plain_bytes"), partial(getattr, upload, "sent"))
+            with watched, contextlib.closing(encoded.chunks()) as chunks:
                 upload.send(chunks)
             uploads.append((upload, partial(upload.stored, stream.name, encoding, encoded.plain_bytes)))
         for upload, _ in uploads:

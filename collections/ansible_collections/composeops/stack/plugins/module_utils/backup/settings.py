@@ -12,24 +12,29 @@ import os
 import re
 from typing import Any
 
-from ansible_collections.composeops.stack.plugins.module_utils.backup import layout
+from ansible_collections.composeops.stack.plugins.module_utils.backup import bandwidth, layout
+from ansible_collections.composeops.stack.plugins.module_utils.backup.encoding import recipient
 from ansible_collections.composeops.stack.plugins.module_utils.backup.model import (
     FILES,
     MONGO,
     PORTS,
     POSTGRES,
+    POSTGRES_CLUSTER,
     TLS,
     TYPES,
+    PointInTime,
     Settings,
     Source,
     Store,
 )
+from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr import options
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError, InvalidInput
 from ansible_collections.composeops.stack.plugins.module_utils.io import files
 
 PATH = "/etc/composeops/backup.json"
 
 HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:-]*\Z")
+_URL = re.compile(r"https?://[^\s/?#]+[^\s?#]*\Z")
 DATABASE = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*\Z")
 _REMEDY = "Correct backup_sources or backup_store in the inventory and run playbooks/site.yml."
 
@@ -61,6 +66,8 @@ def parse(text: str, path: str = PATH) -> Settings:
             host=_name(data["host"], "host"),
             store=Store(**data["store"]),
             sources=tuple(_source(item) for item in data["sources"]),
+            recipients=tuple(data.get("recipients", ())),
+            bandwidth=bandwidth.parse(str(data.get("bandwidth", 0))),
         )
     except KeyError as error:
         raise InvalidInput(f"{path}: {error} is missing.", _REMEDY) from error
@@ -73,6 +80,9 @@ def parse(text: str, path: str = PATH) -> Settings:
             raise InvalidInput(f"{path}: there are two sources called {name}.", _REMEDY)
     if not settings.store.bucket:
         raise InvalidInput(f"{path}: the store has no bucket.", _REMEDY)
+    unusable = recipient.problem(settings.recipients)
+    if unusable:
+        raise InvalidInput(f"backup_recipients: {unusable}")
     return settings
 
 
@@ -80,11 +90,13 @@ def _source(item: dict[str, Any]) -> Source:
     lists: dict[str, Any] = {name: tuple(item[name]) for name in ("paths", "volumes") if name in item}
     kind = item.get("type")
     elsewhere = kind == POSTGRES and item.get("host")
-    port = {"port": PORTS[str(kind)]} if kind == MONGO or elsewhere else {}
-    given: dict[str, Any] = {**port, **item, **lists}
+    port = {"port": PORTS[str(kind)]} if kind in (MONGO, POSTGRES_CLUSTER) or elsewhere else {}
+    maintenance = {"database": "postgres"} if kind == POSTGRES_CLUSTER else {}
+    log = {"point_in_time": PointInTime(**item["point_in_time"])} if "point_in_time" in item else {}
+    given: dict[str, Any] = {**port, **maintenance, **item, **lists, **log}
     source = Source(**given)
     _name(source.name, "source")
-    problem = _problem(source)
+    problem = _problem(source) or _problem_of_heartbeats(source)
     if problem:
         raise InvalidInput(f"Backup source {source.name}: {problem}.", _REMEDY)
     return source
@@ -108,10 +120,14 @@ def _problem_of_server(source: Source) -> str:
         problem = "" if source.service else "it has no service"
     if problem:
         return problem
-    if source.type in (POSTGRES, MONGO) and not DATABASE.match(source.database):
+    if source.type in (POSTGRES, POSTGRES_CLUSTER, MONGO) and not DATABASE.match(source.database):
         return f"{source.database!r} is no database name"
-    if source.type == POSTGRES and not source.user:
+    if source.type in (POSTGRES, POSTGRES_CLUSTER) and not source.user:
         return "it has no database user"
+    if source.type == POSTGRES_CLUSTER:
+        return options.problem(source.point_in_time)
+    if source.point_in_time != PointInTime():
+        return f"point_in_time is of type {POSTGRES_CLUSTER}"
     if source.type == MONGO and bool(source.user) != bool(source.password_secret):
         return "user and password_secret belong together"
     return ""
@@ -129,6 +145,15 @@ def _problem_of_elsewhere(source: Source) -> str:
     if not source.password_secret:
         return "it has no password_secret"
     return "" if source.tls in TLS else f"tls {source.tls!r} is none of {', '.join(TLS)}"
+
+
+def _problem_of_heartbeats(source: Source) -> str:
+    """The URL is a secret, and stays out of what is said."""
+    for option in ("heartbeat_url", "drill_heartbeat_url"):
+        url = getattr(source, option)
+        if url and not _URL.match(url):
+            return f"{option} is no URL that begins with https:// or http://"
+    return ""
 
 
 def _problem_of_files(source: Source) -> str:

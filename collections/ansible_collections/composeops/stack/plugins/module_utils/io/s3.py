@@ -143,9 +143,10 @@ class Bucket:
         """Read an object to its end, keep nothing of it, and return its size and SHA-256."""
         digest = hashlib.sha256()
         count = 0
-        with self._errors(f"read {key}"), contextlib.closing(
-            self._client.get_object(Bucket=self.name, Key=key)["Body"]
-        ) as body:
+        with (
+            self._errors(f"read {key}"),
+            contextlib.closing(self._client.get_object(Bucket=self.name, Key=key)["Body"]) as body,
+        ):
             for chunk in body.iter_chunks(CHUNK):
                 digest.update(chunk)
                 count += len(chunk)
@@ -213,6 +214,8 @@ class Bucket:
 _NOT_ALLOWED = (
     "Let backup_store.access_key list, read and write in this bucket; only that of backup_prune_store has to delete."
 )
+
+
 class _Paced:
     """A part as a stream that is read no faster than it may be sent."""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import tarfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.composeops.stack.plugins.module_utils.backup import archive, archive_restore
 from ansible_collections.composeops.stack.plugins.module_utils.backup.archive import Root
+from ansible_collections.composeops.stack.plugins.module_utils.backup.damage import Damaged
 from ansible_collections.composeops.stack.plugins.module_utils.backup.manifest import Manifest
 from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Source
 from ansible_collections.composeops.stack.plugins.module_utils.backup.restorer import Job, Outcome
@@ -223,5 +225,24 @@ def test_a_log_that_grows_is_as_long_as_it_was(tmp_path: Path, monkeypatch: pyte
 
 @pytest.mark.parametrize("name", ["paths/other", "paths/x/../../etc/passwd", "/etc/passwd", "paths/x/", "paths/xy"])
 def test_no_member_leaves_the_declared_roots(name: str) -> None:
-    with pytest.raises(ComposeOpsError, match="does not declare"):
-        archive_restore.destination(name, [Root("paths/x", "/x")])
+    with pytest.raises(Damaged, match="in no directory that the source declares"):
+        archive_restore.destination(name, [Root("paths/x", "/x")], {"paths/x", "paths", "/etc"})
+
+
+def test_nothing_is_written_through_a_link_of_the_archive(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    path = tmp_path / "crafted.tar"
+    with tarfile.open(path, "w") as tar:
+        tar.addfile(_member("paths/x", tarfile.DIRTYPE))
+        tar.addfile(_member("paths/x/link", tarfile.SYMTYPE, linkname=str(elsewhere)))
+        tar.addfile(_member("paths/x/link/planted"))
+    with pytest.raises(Damaged, match="paths/x/link/planted"):
+        archive_restore.unpack(str(path), [Root("paths/x", str(tmp_path / "restored"))])
+    assert list(elsewhere.iterdir()) == []
+
+
+def _member(name: str, kind: bytes = tarfile.REGTYPE, linkname: str = "") -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.type, member.linkname, member.uid, member.gid = kind, linkname, os.getuid(), os.getgid()
+    return member

@@ -96,6 +96,8 @@ class BackupHost:
         self.name = f"it-{secrets.token_hex(4)}"
         variables = yaml.safe_load((host.inventory / "group_vars/all.yml").read_text(encoding="utf-8"))
         self.store: dict[str, Any] = variables["backup_store"]
+        # Tests damage and remove objects, which the host's own key is not able to.
+        self.prune_store: dict[str, Any] = variables["backup_prune_store"]
         self.passwords = {"DB_PASSWORD": secrets.token_urlsafe(24), "REDIS_PASSWORD": secrets.token_urlsafe(24)}
         self._authority = tempfile.NamedTemporaryFile("w", suffix=".pem")  # noqa: SIM115 (as long as the client)
         self._authority.write(self.store["ca"])
@@ -103,8 +105,8 @@ class BackupHost:
         self.s3 = boto3.client(
             "s3",
             endpoint_url=self.store["endpoint"],
-            aws_access_key_id=self.store["access_key"],
-            aws_secret_access_key=self.store["secret_key"],
+            aws_access_key_id=self.prune_store["access_key"],
+            aws_secret_access_key=self.prune_store["secret_key"],
             region_name=self.store["region"],
             verify=self._authority.name or None,
             config=Config(s3={"addressing_style": "path"}),

@@ -130,6 +130,8 @@ def test_every_host_has_an_overlay_that_plays_the_systems_host(state: State, tmp
     assert variables["verify_ca"] == "ROOT OF old\n"
     assert variables["docker_engine_mtu"] == 1400
     assert variables["backup_store"]["access_key"] == store.keys(directory)[0]
+    assert variables["backup_prune_store"]["access_key"] == store.prune_keys(directory)[0]
+    assert store.keys(directory) != store.prune_keys(directory)
     assert (directory / "acme-root.pem").read_text() == "ROOT OF petcare1\n"
     first = (directory / "inventory" / "group_vars" / "all.yml").read_text()
     inventory.write(directory, state)

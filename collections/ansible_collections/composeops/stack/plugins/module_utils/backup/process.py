@@ -68,6 +68,10 @@ class Process:
             self.write(secret + "\n")
 
     @property
+    def running(self) -> bool:
+        return self._process.poll() is None
+
+    @property
     def pid(self) -> int:
         return self._process.pid
 

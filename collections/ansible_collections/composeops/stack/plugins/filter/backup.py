@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -13,14 +14,38 @@ from ansible_collections.composeops.stack.plugins.module_utils.backup import set
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 
 ABSENT = "absent"
+CPU_LIMIT = "/etc/systemd/system/composeops-backup@.service.d/cpu.conf"
+QUOTA = re.compile(r"[1-9]\d*%\Z")
 
 Source = Mapping[str, Any]
 
 
-def backup_settings(sources: Sequence[Source], store: Mapping[str, Any], host: str) -> str:
+def backup_settings(
+    sources: Sequence[Source],
+    store: Mapping[str, Any],
+    host: str,
+    *,
+    recipients: Sequence[str] = (),
+    encrypt: bool = True,
+    bandwidth: str = "0",
+) -> str:
     """Return the text of /etc/composeops/backup.json, refused here rather than on the host when it is wrong."""
     wanted = [{key: value for key, value in source.items() if key != "state"} for source in _present(sources)]
-    text = json.dumps({"host": host, "store": dict(store), "sources": wanted}, indent=2, sort_keys=True) + "\n"
+    if encrypt and wanted and not recipients:
+        raise AnsibleFilterError(
+            "backup_recipients names nobody to encrypt the backups to. Make two keys with `age-keygen -o FILE`, keep "
+            "them in different places, and list their public keys; or say `backup_encrypt: false`."
+        )
+    if recipients and not encrypt:
+        raise AnsibleFilterError("backup_recipients is of no use with `backup_encrypt: false`. Leave one of them out.")
+    content = {
+        "host": host,
+        "store": dict(store),
+        "sources": wanted,
+        "recipients": list(recipients),
+        "bandwidth": bandwidth,
+    }
+    text = json.dumps(content, indent=2, sort_keys=True) + "\n"
     try:
         settings.parse(text)
     except ComposeOpsError as error:
@@ -28,29 +53,43 @@ def backup_settings(sources: Sequence[Source], store: Mapping[str, Any], host: s
     return text
 
 
+def backup_cpu_file(quota: str) -> dict[str, Any]:
+    """Return the drop-in that limits the processors of a backup as the module host_state wants it."""
+    if not quota:
+        return {"path": CPU_LIMIT, "state": ABSENT}
+    if not QUOTA.match(quota):
+        raise AnsibleFilterError(f"backup_cpu_quota {quota!r} is no share of a processor. Write one such as 50%.")
+    return {"path": CPU_LIMIT, "content": f"# Written by the role backup.\n[Service]\nCPUQuota={quota}\n"}
+
+
 def backup_timer_files(sources: Sequence[Source]) -> list[dict[str, Any]]:
     """Return the timers' files as the module host_state wants them."""
     files: list[dict[str, Any]] = []
     for source in sources:
-        path = timers.path(source["name"])
-        if source.get("state") == ABSENT:
-            files.append({"path": path, "state": ABSENT})
-            continue
-        files.append({"path": path, "content": timers.text(source["name"], source.get("schedule", "daily"))})
+        name = source["name"]
+        backup, drill = source.get("schedule", "daily"), source.get("drill", "weekly")
+        gone = source.get("state") == ABSENT
+        for path, absent, text in (
+            (timers.path(name), gone, timers.text(name, backup)),
+            (timers.drill_path(name), gone or drill == timers.NEVER, timers.drill_text(name, drill)),
+        ):
+            files.append({"path": path, "state": ABSENT} if absent else {"path": path, "content": text})
     return files
 
 
 def backup_timer_units(sources: Sequence[Source]) -> list[dict[str, Any]]:
     """Return the timers as the module host_state wants its units."""
-    return [
-        {
-            "name": timers.name(source["name"]),
-            "enabled": source.get("state") != ABSENT,
-            "state": "stopped" if source.get("state") == ABSENT else "started",
-            "restart_on": [timers.path(source["name"])],
-        }
-        for source in sources
-    ]
+    units = []
+    for source in sources:
+        gone = source.get("state") == ABSENT
+        undrilled = gone or source.get("drill", "weekly") == timers.NEVER
+        units.append(_timer(timers.name(source["name"]), timers.path(source["name"]), wanted=not gone))
+        units.append(_timer(timers.drill_name(source["name"]), timers.drill_path(source["name"]), wanted=not undrilled))
+    return units
+
+
+def _timer(name: str, path: str, *, wanted: bool) -> dict[str, Any]:
+    return {"name": name, "enabled": wanted, "state": "started" if wanted else "stopped", "restart_on": [path]}
 
 
 def _present(sources: Sequence[Source]) -> list[Source]:
@@ -63,6 +102,7 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
             "backup_settings": backup_settings,
+            "backup_cpu_file": backup_cpu_file,
             "backup_timer_files": backup_timer_files,
             "backup_timer_units": backup_timer_units,
         }

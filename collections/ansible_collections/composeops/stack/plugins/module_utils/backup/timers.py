@@ -1,6 +1,6 @@
 # Copyright: ComposeOps contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""The systemd timer of a backup source, as text."""
+"""The systemd timers of a backup source, of its backups and of its drills, as text."""
 
 from __future__ import annotations
 
@@ -24,6 +24,16 @@ CALENDARS = {
 }
 
 
+DRILL_CALENDARS = {
+    "daily": Calendar("*-*-* 04:30:00", "1h"),
+    "weekly": Calendar("Sun *-*-* 04:30:00", "1h"),
+    "monthly": Calendar("*-*-01 04:30:00", "1h"),
+}
+"""Later than the backups of the same night, and spread further: a drill is heavy and can wait."""
+
+NEVER = "never"
+
+
 def name(source: str) -> str:
     """Return the name of a source's timer."""
     return f"composeops-backup@{source}.timer"
@@ -41,11 +51,29 @@ def calendar(schedule: str) -> Calendar:
 
 def text(source: str, schedule: str) -> str:
     """Return the timer's file."""
-    when = calendar(schedule)
+    return _text(f"Back up {source}: {schedule}", calendar(schedule))
+
+
+def drill_name(source: str) -> str:
+    """Return the name of the timer of a source's drills."""
+    return f"composeops-drill@{source}.timer"
+
+
+def drill_path(source: str) -> str:
+    return f"{DIRECTORY}/{drill_name(source)}"
+
+
+def drill_text(source: str, schedule: str) -> str:
+    """Return the file of the timer of a source's drills."""
+    when = DRILL_CALENDARS.get(schedule, Calendar(schedule, "5min"))
+    return _text(f"Prove the newest backup of {source}: {schedule}", when)
+
+
+def _text(description: str, when: Calendar) -> str:
     return f"""\
 # Written by the role backup; a change made here is undone by its next run.
 [Unit]
-Description=Back up {source}: {schedule}
+Description={description}
 
 [Timer]
 OnCalendar={when.expression}

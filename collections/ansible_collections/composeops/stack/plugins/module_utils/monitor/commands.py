@@ -17,7 +17,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.checks.host impor
 from ansible_collections.composeops.stack.plugins.module_utils.checks.probes import Prober
 from ansible_collections.composeops.stack.plugins.module_utils.io import files
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import CommandRunner
-from ansible_collections.composeops.stack.plugins.module_utils.monitor import memory, settings, webhooks
+from ansible_collections.composeops.stack.plugins.module_utils.monitor import memory, settings, unit_alert, webhooks
 from ansible_collections.composeops.stack.plugins.module_utils.monitor.model import Settings
 from ansible_collections.composeops.stack.plugins.module_utils.monitor.notify import notify
 from ansible_collections.composeops.stack.plugins.module_utils.monitor.restart import Restarter
@@ -39,6 +39,17 @@ def register(subparsers: Any) -> None:
     only.add_argument("--validate", action="store_true", help="only say whether the configuration is right")
     parser.set_defaults(handler=monitor)
 
+    telling: argparse.ArgumentParser = subparsers.add_parser(
+        "alert",
+        help="tell people that a unit of systemd failed, through the monitor's webhooks",
+        description="Posts the unit's last lines to every webhook of the monitor, once. Units name it as OnFailure=.",
+    )
+    telling.add_argument("unit", metavar="UNIT")
+    telling.add_argument(
+        "--config", metavar="FILE", default=settings.PATH, help="the monitor's configuration (default: %(default)s)"
+    )
+    telling.set_defaults(handler=alert)
+
 
 def monitor(arguments: argparse.Namespace) -> int:
     """Run the monitor."""
@@ -59,6 +70,20 @@ def monitor(arguments: argparse.Namespace) -> int:
         # The same process goes on with the new program, so that for its manager nothing failed and nothing ended.
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 (it is this very program)
     return 0
+
+
+def alert(arguments: argparse.Namespace) -> int:
+    """Tell of a unit that failed; a host without a monitor has nobody to tell."""
+    if not os.path.exists(arguments.config):
+        say(f"{arguments.unit} failed; there is no {arguments.config}, so that nobody is told.")
+        return 0
+    wanted = settings.load(arguments.config)
+    told = unit_alert.tell(
+        wanted, arguments.unit, CommandRunner(), functools.partial(webhooks.post, ca=wanted.webhook_ca)
+    )
+    for line in told.problems:
+        say(line)
+    return 1 if told.problems else 0
 
 
 def tools(wanted: Settings) -> Tools:

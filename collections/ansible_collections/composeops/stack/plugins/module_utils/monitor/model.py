@@ -12,7 +12,9 @@ from ansible_collections.composeops.stack.plugins.module_utils.checks.model impo
 
 Backend = Literal["docker", "supervisor", "systemd", "none"]
 Format = Literal["slack", "discord", "json"]
-Kind = Literal["failing", "restart", "limit", "restart_failed", "recovered", "resource", "resource_recovered"]
+Kind = Literal[
+    "failing", "restart", "limit", "restart_failed", "recovered", "resource", "resource_recovered", "unit_failed"
+]
 
 BACKENDS: tuple[Backend, ...] = ("docker", "supervisor", "systemd", "none")
 FORMATS: tuple[Format, ...] = ("slack", "discord", "json")

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from testbed import acme, database, hosts, registry, store, systems
+from testbed import acme, age, database, hosts, registry, store, systems
 from testbed.state import REPOSITORY, State, StateDirectory
 
 HEADER = "# Written by the test bed (`bed inventory`); changes are lost.\n---\n"
@@ -56,7 +56,13 @@ def hosts_document(directory: StateDirectory, state: State, host: str) -> dict[s
 def variables(directory: StateDirectory, state: State, host: str, external: dict[str, str]) -> dict[str, Any]:
     """What differs between the bed and production: addresses, authorities, keys."""
     assert state.network is not None
-    access_key, secret_key = store.keys(directory)
+    bucket = {
+        "endpoint": store.endpoint(state),
+        "region": "us-east-1",
+        "bucket": store.BUCKET,
+        "ca": (directory / "s3-ca.pem").read_text(encoding="utf-8"),
+        "path_style": True,
+    }
     root = (directory / acme.root_file(host)).read_text(encoding="utf-8")
     return {
         "docker_engine_registry_mirrors": [registry.url(state)],
@@ -65,18 +71,16 @@ def variables(directory: StateDirectory, state: State, host: str, external: dict
         "edge_acme_directory": acme.directory_url(state, host),
         "edge_acme_ca": (directory / acme.HTTPS_CA).read_text(encoding="utf-8"),
         "verify_ca": root,
-        "backup_store": {
-            "endpoint": store.endpoint(state),
-            "region": "us-east-1",
-            "bucket": store.BUCKET,
-            "access_key": access_key,
-            "secret_key": secret_key,
-            "ca": (directory / "s3-ca.pem").read_text(encoding="utf-8"),
-            "path_style": True,
-        },
+        "backup_store": {**bucket, **_credentials(store.keys(directory))},
+        "backup_prune_store": {**bucket, **_credentials(store.prune_keys(directory))},
+        **age.variables(directory),
         **external,
         **database.variables(directory, state, host),
     }
+
+
+def _credentials(keys: tuple[str, str]) -> dict[str, str]:
+    return {"access_key": keys[0], "secret_key": keys[1]}
 
 
 def own_kernel_settings(role_defaults: str) -> dict[str, Any]:

@@ -13,6 +13,8 @@ description:
   - Takes a backup of each source now, or of those whose newest backup is missing or too old.
   - A backup is committed by its manifest, which is written after everything else. A dump that fails, or is killed,
     leaves no object and no unfinished upload.
+  - What comes out of a source is compressed (zstd) and encrypted (age) before it leaves the host, unless the role was
+    told not to encrypt.
   - Reads the sources, the store and its credentials from C(/etc/composeops/backup.json) on the host, which the role
     C(backup) writes; no credential is an argument of this module.
 options:
@@ -37,7 +39,7 @@ attributes:
     description: Returns the newest backup of each source before and after.
     support: full
 requirements:
-  - boto3 on the host (Debian's python3-boto3)
+  - boto3, age and zstd on the host (Debian's python3-boto3, age and zstd)
 seealso:
   - module: composeops.stack.backup_info
   - module: composeops.stack.backup_restore

@@ -40,6 +40,17 @@ options:
     description: Name of the host that made the backup, where it is not this one.
     type: str
     default: ""
+  identity:
+    description:
+      - Text of an identity file of age that opens the backup. Not needed for the newest backup that this host took
+        itself, whose own key it keeps, nor for one that is not encrypted.
+      - The host has it in memory alone, for as long as the restore fetches.
+    type: str
+    default: ""
+  unverified:
+    description: Whether to restore a backup although its last verification failed.
+    type: bool
+    default: false
   lock_wait:
     description: Seconds that another run on the stack, such as a deployment, may take to end. V(0) does not wait.
     type: float
@@ -56,7 +67,7 @@ attributes:
     description: Returns what serves before and after.
     support: full
 requirements:
-  - boto3 on the host (Debian's python3-boto3)
+  - boto3, age and zstd on the host (Debian's python3-boto3, age and zstd)
 seealso:
   - module: composeops.stack.backup
   - module: composeops.stack.backup_info
@@ -74,6 +85,7 @@ EXAMPLES = r"""
     source: redis
     backup: 20260131T023000Z-1f2e3d4c
     host: petcare1
+    identity: "{{ backup_identity }}"
 """
 
 RETURN = r"""
@@ -127,6 +139,8 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "source": {"type": "str", "required": True},
     "backup": {"type": "str", "default": NEWEST},
     "host": {"type": "str", "default": ""},
+    "identity": {"type": "str", "default": "", "no_log": True},
+    "unverified": {"type": "bool", "default": False},
     "lock_wait": {"type": "float", "default": 0},
     "operator": {"type": "str", "default": ""},
 }
@@ -136,7 +150,16 @@ def run(params: dict[str, Any], *, check: bool) -> dict[str, Any]:
     configured = settings.require()
     source = configured.source(params["source"])
     by = By(params["operator"], "ansible", params["lock_wait"])
-    restore = Restore(configured, source, CommandRunner(), wanted=params["backup"], host=params["host"], by=by)
+    restore = Restore(
+        configured,
+        source,
+        CommandRunner(),
+        wanted=params["backup"],
+        host=params["host"],
+        by=by,
+        key=params["identity"],
+        unverified=params["unverified"],
+    )
     if check:
         return _planned(source.name, restore.plan())
     restored = restore.apply()

@@ -60,7 +60,8 @@ class Encoded:
     @property
     def plain_bytes(self) -> int | None:
         """How much came in: about so while it does; exactly so, where the program tells, when the chunks have ended."""
-        return self._plain if self._running is None else _read_by(self._running.pid)
+        running = self._running
+        return self._plain if running is None else _read_by(running.pid)
 
     def _start(self, output: Output, ending: contextlib.ExitStack) -> list[Process]:
         chain: list[Process] = []

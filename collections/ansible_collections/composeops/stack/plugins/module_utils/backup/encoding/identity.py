@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ansible_collections.composeops.stack.plugins.module_utils.backup import records
-from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
+from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError, InvalidInput
 from ansible_collections.composeops.stack.plugins.module_utils.io import files
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import NOT_FOUND, Runner
 
@@ -62,6 +63,18 @@ def remembered(source: str, backup_id: str, directory: str = records.DIRECTORY) 
         raise ComposeOpsError(
             f"{_path(source, directory)} is no kept key.", "Remove it, and give the operator's identity."
         ) from None
+
+
+def given(path: str | None) -> str:
+    """Return the text of the identity file that a person names, `-` for the input; nothing where none is named."""
+    if path is None:
+        return ""
+    if path == "-":
+        return sys.stdin.read()
+    text = files.read_text(path)
+    if text is None:
+        raise InvalidInput(f"There is no identity file {path}.", "Name the one that age-keygen wrote.")
+    return text
 
 
 def require_fit(identity: str | None, recipients: Sequence[str], backup_id: str, runner: Runner) -> None:

@@ -24,7 +24,7 @@ def configured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     read = settings.parse(text)
     monkeypatch.setattr(settings, "require", lambda: read)
 
-    def take(_settings: Settings, source: Source, _runner: Runner) -> run.Taken:
+    def take(_settings: Settings, source: Source, _runner: Runner, **_: object) -> run.Taken:
         if source.name == "one":
             raise ComposeOpsError("Redis is down.")
         objects = (StoredObject("dump.rdb", 2048, ""),)

@@ -133,3 +133,19 @@ def test_a_host_without_settings_is_told_what_to_run(tmp_path: Path) -> None:
         settings.require(path)
     Path(path).write_text(text(), encoding="utf-8")
     assert settings.require(path).host == "petcare1"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        pytest.param({"recipients": ["age1typo", "age1other"]}, "backup_recipients: 'age1typo' is no public", id="key"),
+        pytest.param({"bandwidth": "fast"}, "backup_bandwidth 'fast' is no rate", id="rate"),
+    ],
+)
+def test_what_the_role_was_told_is_looked_at(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        settings.parse(text(**changes))
+
+
+def test_a_host_that_was_set_up_before_there_were_keys_goes_on_without() -> None:
+    assert (settings.parse(text()).recipients, settings.parse(text()).bandwidth) == ((), 0)

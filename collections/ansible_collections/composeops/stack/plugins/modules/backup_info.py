@@ -78,6 +78,10 @@ sources:
         and C(consistent), which is false where it is not one moment of what it holds.
       type: dict
       returned: success
+    verified:
+      description: When one of its backups was last restored and compared (level 3 or 4); null where none was.
+      type: str
+      returned: success
     count:
       description: Number of committed backups.
       type: int

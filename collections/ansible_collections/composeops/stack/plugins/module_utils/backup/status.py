@@ -10,12 +10,13 @@ from datetime import datetime
 from typing import Any
 
 from ansible_collections.composeops.stack.plugins.module_utils.backup import plan, records, report
-from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Entry, Source
+from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Entry, Level, Source
 from ansible_collections.composeops.stack.plugins.module_utils.backup.records import Record
+from ansible_collections.composeops.stack.plugins.module_utils.backup.verification import plan as verdicts
 
 TITLE = "Backups"
 INCONSISTENT = "not a consistent snapshot"
-COLUMNS = ["source", "newest backup", "age", "size", "kept", "schedule", "last run"]
+COLUMNS = ["source", "newest backup", "age", "size", "verified", "kept", "schedule", "last run"]
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ def data(status: Status, limit: int) -> dict[str, Any]:
         "type": status.source.type,
         "schedule": status.source.schedule,
         "newest": None if newest is None else _entry(newest, status.now),
+        "verified": _moment(verdicts.last_verified(status.entries, status.now)),
         "count": len(status.committed),
         "bytes": sum(entry.bytes for entry in status.committed),
         "backups": [_entry(entry, status.now) for entry in status.committed[:limit]],
@@ -77,11 +79,12 @@ def listing(status: Status) -> tuple[list[str], Sequence[Sequence[str]]]:
             entry.id,
             "in the future" if entry.from_the_future(status.now) else report.duration(entry.age(status.now)),
             report.size(entry.bytes),
+            _proven(entry),
             "" if entry.consistent else INCONSISTENT,
         ]
         for entry in status.committed
     ]
-    return [f"backups of {status.source.name}", "age", "size", "note"], rows
+    return [f"backups of {status.source.name}", "age", "size", "verified", "note"], rows
 
 
 def _row(status: Status) -> list[str]:
@@ -90,7 +93,17 @@ def _row(status: Status) -> list[str]:
     if newest is not None:
         size = report.size(newest.bytes) + ("" if newest.consistent else f", {INCONSISTENT}")
         shown = [newest.id, report.duration(newest.age(status.now)), size]
+    shown.append(verdicts.shown(newest, status.entries, status.now))
     return [status.source.name, *shown, str(len(status.committed)), status.source.schedule, _last_run(status)]
+
+
+def _proven(entry: Entry) -> str:
+    """Return what a table says of one backup: verified means restored, and how far it came is said beside a no."""
+    if entry.failed:
+        return "no, damaged"
+    if entry.verified:
+        return "yes"
+    return "no" if entry.level == Level.COMMITTED else f"no, {verdicts.WORDS[entry.level]}"
 
 
 def _last_run(status: Status) -> str:
@@ -102,6 +115,10 @@ def _last_run(status: Status) -> str:
     return f"{run.outcome} at {run.finished or run.started}: {run.error}"
 
 
+def _moment(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
+
+
 def _entry(entry: Entry, now: datetime) -> dict[str, Any]:
     return {
         "id": entry.id,
@@ -109,4 +126,7 @@ def _entry(entry: Entry, now: datetime) -> dict[str, Any]:
         "age_seconds": int(entry.age(now).total_seconds()),
         "bytes": entry.bytes,
         "consistent": entry.consistent,
+        "verified": entry.verified,
+        "level": entry.level.value,
+        "damaged": entry.failed,
     }

@@ -1,0 +1,246 @@
+"""Backups are proven on a real host: read, restored without network, compared, logged in to; and found bad where they
+are."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.integration.backup_host import DATABASE, REDIS, SETTINGS, STACK, STATE, BackupHost, bench_fixture
+
+pytestmark = pytest.mark.bed
+
+__all__ = ["bench_fixture"]
+
+MODULE = "composeops.stack.backup_verify"
+FILES = f"{STACK}-files"
+KEPT = "/srv/backuptest-files"
+SWITCH = "/run/composeops-switch"
+LABEL = "label=composeops.drill"
+METRICS = "/var/lib/composeops/metrics/backup.prom"
+
+RECEIVER = f"""\
+import http.server, json
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        with open("{SWITCH}.jsonl", "a") as stream:
+            stream.write(json.dumps([self.path, body]) + "\\n")
+        self.send_response(200)
+        self.end_headers()
+    def log_message(self, *words): pass
+http.server.HTTPServer(("127.0.0.1", 8099), Handler).serve_forever()
+"""
+
+
+@dataclass
+class Taken:
+    """The backups that the drills are of, by source."""
+
+    ids: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def taken(bench: BackupHost) -> Iterator[Taken]:
+    """Fill database, Redis and files, and back each up, with a dead-man's switch beside them."""
+    host = bench.host
+    bench.psql(
+        "CREATE ROLE reader LOGIN PASSWORD 'not the one of the stack';"
+        "CREATE TABLE orders AS SELECT i, md5(i::text) AS what FROM generate_series(1, 20000) i;"
+        "CREATE TABLE empty (i int); GRANT SELECT ON orders TO reader;"
+    )
+    bench.redis("SET", "kept", "for good")
+    bench.redis("SET", "passing", "soon gone", "PX", "1500")
+    host.run(f"mkdir -p {KEPT}/deep && echo one > {KEPT}/one && ln -s one {KEPT}/link", check=True)
+    host.run(f"echo two > {KEPT}/deep/two && chown 999:998 {KEPT}/deep/two && chmod 4750 {KEPT}/deep/two", check=True)
+    settings = json.loads(host.read(SETTINGS))
+    for source in settings["sources"]:
+        source["heartbeat_url"] = "http://127.0.0.1:8099/secret-of-" + source["type"]
+    settings["sources"].append({"name": FILES, "type": "files", "stack": STACK, "paths": [KEPT]})
+    host.write(SETTINGS, json.dumps(settings), mode="0600")
+    host.write(f"{SWITCH}.py", RECEIVER)
+    host.run(f"systemd-run --quiet --unit composeops-switch python3 {SWITCH}.py", check=True)
+    bench.wait("ss -Hltn 'sport = :8099' | grep -q .")
+    try:
+        yield Taken({name: bench.backup(name) for name in (DATABASE, REDIS, FILES)})
+    finally:
+        host.run(f"systemctl stop composeops-switch; rm -rf {SWITCH}.* {KEPT} {STATE}/{FILES}.*")
+        for key in bench.keys(FILES):
+            bench.s3.delete_object(Bucket=bench.bucket, Key=key)
+
+
+def verifications(bench: BackupHost, source: str, identifier: str) -> list[dict[str, Any]]:
+    """Return the records of a backup's verifications, oldest first."""
+    keys = [key for key in bench.keys(source) if f"/{identifier}/verification-" in key]
+    return [json.loads(bench.s3.get_object(Bucket=bench.bucket, Key=key)["Body"].read()) for key in sorted(keys)]
+
+
+def metric(bench: BackupHost, name: str, source: str) -> float:
+    match = re.search(rf'^composeops_backup_{name}{{source="{source}",[^}}]*}} (\S+)$', bench.host.read(METRICS), re.M)
+    assert match, name
+    return float(match[1])
+
+
+def leftovers(bench: BackupHost) -> str:
+    return bench.host.output(f"docker ps --all --quiet --filter {LABEL}; ls -d {STATE}/*.drill 2>/dev/null; true")
+
+
+def test_a_drill_restores_compares_logs_in_and_records_it(bench: BackupHost, taken: Taken) -> None:
+    before = bench.program("list").stdout
+    assert re.search(rf"^{DATABASE} .* no ", before, re.M), before
+    drilled = bench.program(f"drill {DATABASE} {REDIS} {FILES}")
+    assert drilled.ok, drilled
+    for source in (DATABASE, REDIS, FILES):
+        (record,) = verifications(bench, source, taken.ids[source])
+        assert (record["level"], record["outcome"], record["backup"]) == (3, "passed", taken.ids[source])
+        assert record["rto_seconds"] > 0
+        assert metric(bench, "last_drill_success", source) == 1
+        assert metric(bench, "projected_rto_seconds", source) == record["rto_seconds"]
+    (record,) = verifications(bench, DATABASE, taken.ids[DATABASE])
+    said = " ".join(record["proven"])
+    assert "20000 rows in 2 tables" in said
+    assert "app (may read 2 tables), reader (may read 1 tables)" in said
+    assert "app logged in with the stack's password over the loopback." in record["proven"]
+    # It had expired before it was loaded, and was in the backup nevertheless.
+    (record,) = verifications(bench, REDIS, taken.ids[REDIS])
+    assert "2 keys, 1 of which expire, as in the backup." in " ".join(record["proven"])
+    assert leftovers(bench) == ""
+    after = bench.program("list").stdout
+    assert re.search(rf"^{DATABASE} .* \d+ (s|min) ago ", after, re.M), after
+    assert bench.passwords["DB_PASSWORD"] not in drilled.stdout + drilled.stderr + bench.host.read(METRICS)
+
+
+def test_every_run_is_told_to_the_switch_outside(bench: BackupHost, taken: Taken) -> None:
+    assert taken
+    beats = [json.loads(line) for line in bench.host.read(f"{SWITCH}.jsonl").splitlines()]
+    assert beats[0][0] == "/secret-of-postgres"
+    assert json.loads(beats[0][1])["backup"] == taken.ids[DATABASE]
+    bench.compose("pause redis")
+    try:
+        settings = bench.host.read(SETTINGS)
+        short = json.loads(settings)
+        for source in short["sources"]:
+            source["timeout"] = 2
+        bench.host.write(SETTINGS, json.dumps(short), mode="0600")
+        failed = bench.program(f"backup run {REDIS}")
+    finally:
+        bench.compose("unpause redis")
+        bench.host.write(SETTINGS, settings, mode="0600")
+    assert not failed.ok
+    last = json.loads(bench.host.read(f"{SWITCH}.jsonl").splitlines()[-1])
+    assert last[0] == "/secret-of-redis/fail"
+    assert "secret-of-redis" not in failed.stdout + failed.stderr
+    assert metric(bench, "last_run_success", REDIS) == 0
+
+
+def test_the_module_predicts_drills_and_leaves_what_was_proven_of_late(bench: BackupHost, taken: Taken) -> None:
+    wanted = {"sources": [REDIS], "older_than": "1h"}
+    young = bench.host.module(MODULE, wanted)
+    assert not young["changed"]
+    assert young["verified"] == []
+    before = bench.keys(REDIS)
+    predicted = bench.host.module(MODULE, {"sources": [REDIS]}, check=True)
+    assert predicted["changed"]
+    assert bench.keys(REDIS) == before
+    done = bench.host.module(MODULE, {"sources": [REDIS], "level": 1})
+    assert done["changed"], done
+    (one,) = done["verified"]
+    assert (one["source"], one["backup"], one["level"], one["outcome"]) == (REDIS, taken.ids[REDIS], 1, "passed")
+
+
+def test_a_drill_reaches_nothing_and_one_that_is_killed_leaves_nothing_for_the_next(bench: BackupHost) -> None:
+    start = f"systemd-run --quiet --unit drilling composeops drill {DATABASE}"
+    bench.host.run(start, check=True)
+    bench.wait(f"docker ps --quiet --filter {LABEL} | grep -q .")
+    bench.host.run("systemctl kill --signal KILL drilling", check=True)
+    found = bench.host.output(f"docker ps --all --quiet --filter {LABEL}")
+    described = json.loads(bench.host.output(f"docker inspect {found}"))[0]
+    assert described["HostConfig"]["NetworkMode"] == "none"
+    assert described["HostConfig"]["Memory"] > 0
+    assert [mount for mount in described["Mounts"] if mount["Type"] == "bind"] == []
+    assert described["Image"] == json.loads(bench.host.output(f"docker inspect {STACK}-postgres-1"))[0]["Image"]
+    drilled = bench.program(f"drill {DATABASE}")
+    assert drilled.ok, drilled
+    assert leftovers(bench) == ""
+    volumes = bench.host.output("docker volume ls --quiet --filter dangling=true")
+    assert volumes == ""
+    # One that is stopped takes its container with it.
+    bench.host.run(start, check=True)
+    bench.wait(f"docker ps --quiet --filter {LABEL} | grep -q .")
+    bench.host.run("systemctl stop drilling", check=True)
+    assert leftovers(bench) == ""
+
+
+def test_a_backup_of_other_rows_is_bad(bench: BackupHost, taken: Taken) -> None:
+    """The manifest says what was counted in the dump's snapshot; here it says something else."""
+    assert taken
+    identifier = bench.backup(DATABASE)
+    key = f"{DATABASE}/{bench.name}/{identifier}/manifest.json"
+    manifest = json.loads(bench.s3.get_object(Bucket=bench.bucket, Key=key)["Body"].read())
+    assert manifest["invariants"]["rows"]["public.orders"] == 20000
+    manifest["invariants"]["rows"]["public.orders"] = 20001
+    bench.s3.put_object(Bucket=bench.bucket, Key=key, Body=json.dumps(manifest).encode())
+    drilled = bench.program(f"drill {DATABASE}")
+    assert drilled.returncode == 1
+    assert f"backup {identifier} of {DATABASE} is bad" in drilled.stderr
+    (record,) = verifications(bench, DATABASE, identifier)
+    assert (record["level"], record["outcome"]) == (3, "failed")
+    assert "public.orders has 20000 instead of 20001" in record["error"]
+    assert leftovers(bench) == ""
+    assert metric(bench, "last_drill_success", DATABASE) == 0
+    assert "no, the newest is damaged" in bench.program("list").stdout
+
+
+def test_a_flipped_bit_is_found_recorded_and_told(bench: BackupHost, taken: Taken) -> None:
+    assert taken
+    identifier = bench.backup(REDIS)
+    beginning = f"{REDIS}/{bench.name}/{identifier}/"
+    (key,) = (key for key in bench.keys(REDIS) if key.startswith(f"{beginning}dump.rdb"))
+    content = bytearray(bench.s3.get_object(Bucket=bench.bucket, Key=key)["Body"].read())
+    content[len(content) // 2] ^= 1
+    bench.s3.put_object(Bucket=bench.bucket, Key=key, Body=bytes(content))
+    told = alerts(bench)
+    # As its timer does.
+    assert not bench.host.run(f"systemctl start composeops-drill@{REDIS}.service").ok
+    (record,) = verifications(bench, REDIS, identifier)
+    assert (record["level"], record["outcome"]) == (1, "failed")
+    assert "SHA-256" in record["error"]
+    bench.wait(f"test $(journalctl -q -o cat -u 'composeops-alert@*' | grep -c 'nobody is told') -gt {told}")
+    bench.host.run(f"systemctl reset-failed composeops-drill@{REDIS}.service")
+
+
+def test_what_keeps_a_drill_from_being_made_is_no_judgement(bench: BackupHost, taken: Taken) -> None:
+    before = bench.keys(DATABASE)
+    key = f"{DATABASE}/{bench.name}/{taken.ids[DATABASE]}/manifest.json"
+    manifest = json.loads(bench.s3.get_object(Bucket=bench.bucket, Key=key)["Body"].read())
+    kept = json.dumps(manifest).encode()
+    manifest["origin"] |= {"image": "sha256:" + "0" * 64, "image_digest": ""}
+    bench.s3.put_object(Bucket=bench.bucket, Key=key, Body=json.dumps(manifest).encode())
+    try:
+        drilled = bench.program(f"drill {DATABASE} --backup {taken.ids[DATABASE]} {identity(bench)}")
+    finally:
+        bench.s3.put_object(Bucket=bench.bucket, Key=key, Body=kept)
+    assert drilled.returncode == 1
+    assert "does not have the image" in drilled.stderr
+    assert bench.keys(DATABASE) == before
+
+
+def identity(bench: BackupHost) -> str:
+    """Return the option that gives the operator's key, which alone opens what is not the newest."""
+    variables = yaml.safe_load((bench.host.inventory / "group_vars/all.yml").read_text(encoding="utf-8"))
+    if "backup_identity" not in variables:
+        return ""
+    path = "/run/composeops-identity"
+    bench.host.write(path, variables["backup_identity"], mode="0600")
+    return f"--identity-file {path}"
+
+
+def alerts(bench: BackupHost) -> int:
+    lines = bench.host.run("journalctl -q -o cat -u 'composeops-alert@*' | grep -c 'nobody is told'").stdout
+    return int(lines.strip() or 0)

@@ -98,6 +98,8 @@ class BackupHost:
         self.store: dict[str, Any] = variables["backup_store"]
         # Tests damage and remove objects, which the host's own key is not able to.
         self.prune_store: dict[str, Any] = variables["backup_prune_store"]
+        self.recipients: list[str] = variables["backup_recipients"]
+        self.identity = str(variables["backup_identity"])
         self.passwords = {"DB_PASSWORD": secrets.token_urlsafe(24), "REDIS_PASSWORD": secrets.token_urlsafe(24)}
         self._authority = tempfile.NamedTemporaryFile("w", suffix=".pem")  # noqa: SIM115 (as long as the client)
         self._authority.write(self.store["ca"])
@@ -212,6 +214,10 @@ class BackupHost:
             listing = self.s3.list_multipart_uploads(Bucket=self.bucket, Prefix=f"{name}/{self.name}/")
             found += [{"Key": item["Key"], "UploadId": item["UploadId"]} for item in listing.get("Uploads", [])]
         return found
+
+    def manifest(self, source: str, identifier: str) -> dict[str, Any]:
+        key = f"{source}/{self.name}/{identifier}/manifest.json"
+        return dict(json.loads(self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()))
 
     def record(self, source: str) -> dict[str, Any]:
         return dict(json.loads(self.host.read(f"{STATE}/{source}.run.json")))

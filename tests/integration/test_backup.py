@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 import pytest
@@ -11,6 +12,7 @@ from tests.integration.backup_host import (
     POSTGRES_CONTAINER,
     REDIS,
     SETTINGS,
+    STATE,
     BackupHost,
     bench_fixture,
 )
@@ -72,7 +74,7 @@ def test_pet_07_a_first_backup_is_predicted_taken_and_not_taken_again(bench: Bac
     (identifier,) = bench.ids(DATABASE)
     beginning = f"{DATABASE}/{bench.name}/{identifier}"
     assert bench.keys(DATABASE) == [
-        f"{beginning}/{name}" for name in ("database.pgdump", "globals.sql", "manifest.json")
+        f"{beginning}/{name}" for name in ("database.pgdump.zst.age", "globals.sql.zst.age", "manifest.json")
     ]
     assert f"{DATABASE}: {identifier}\n" in taken["diff"][0]["after"]
 
@@ -107,6 +109,45 @@ def test_bad_input_is_refused(bench: BackupHost, arguments: dict[str, object], m
     assert refused["failed"]
     assert message in refused["msg"]
     assert bench.keys() == before
+
+
+def test_what_is_stored_is_encrypted_and_the_host_keeps_the_key_of_its_newest_alone(bench: BackupHost) -> None:
+    bench.psql("CREATE TABLE IF NOT EXISTS plain(t text); INSERT INTO plain VALUES ('in plain text')")
+    identifier = bench.backup(DATABASE)
+    manifest = bench.manifest(DATABASE, identifier)
+    assert manifest["schema"] == 2
+    assert manifest["recipients"][:2] == bench.recipients
+    assert len(manifest["recipients"]) == 3
+    for stored in manifest["objects"]:
+        key = f"{DATABASE}/{bench.name}/{identifier}/{stored['name']}.zst.age"
+        content = bench.s3.get_object(Bucket=bench.bucket, Key=key)["Body"].read()
+        assert content.startswith(b"age-encryption.org/v1\n")
+        assert (len(content), hashlib.sha256(content).hexdigest()) == (stored["bytes"], stored["sha256"])
+        assert stored["plain_bytes"] > 0
+    kept = f"{STATE}/{DATABASE}.identity"
+    assert bench.host.run(["stat", "-c", "%a %U", kept]).stdout == "600 root\n"
+    assert json.loads(bench.host.read(kept))["id"] == identifier
+    # No other private key is anywhere on the host.
+    found = bench.host.run("grep -rl AGE-SECRET-KEY /etc /var/lib/composeops /root /home /tmp /run 2>/dev/null").stdout
+    assert sorted(found.split()) == [f"{STATE}/{name}.identity" for name in sorted(kept_keys(bench))]
+
+
+def kept_keys(bench: BackupHost) -> list[str]:
+    return [name for name in (DATABASE, REDIS) if bench.host.exists(f"{STATE}/{name}.identity")]
+
+
+@pytest.mark.usefixtures("big")
+@pytest.mark.parametrize("program", ["zstd", "age"])
+def test_a_program_that_is_killed_on_the_way_leaves_nothing_and_is_named(bench: BackupHost, program: str) -> None:
+    before = bench.keys()
+    bench.host.run(in_background(DATABASE), check=True)
+    bench.wait(DUMPING)
+    bench.host.run(f"kill -9 $(grep -lx {program} /proc/[0-9]*/comm | cut -d/ -f3)", check=True)
+    assert finished(bench) == "1"
+    assert bench.keys() == before
+    assert bench.uploads() == []
+    assert f"{program} of database.pgdump failed with status -9" in bench.record(DATABASE)["error"]
+    assert bench.psql("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'composeops-backup%'") == "0"
 
 
 @pytest.mark.usefixtures("big")
@@ -212,6 +253,6 @@ def test_no_secret_is_in_an_argument_an_environment_of_the_host_or_a_log(bench: 
     seen = bench.host.run(watch).stdout
     assert "pg_dump" in seen
     secret_key = json.loads(bench.host.read(SETTINGS))["store"]["secret_key"]
-    for secret in (*bench.passwords.values(), secret_key):
+    for secret in (*bench.passwords.values(), secret_key, "AGE-SECRET-KEY"):
         assert secret not in seen
     assert bench.host.run(["stat", "-c", "%a %U", SETTINGS]).stdout == "600 root\n"

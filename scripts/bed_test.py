@@ -24,6 +24,7 @@ INTEGRATION = "tests/integration"
 GROUPS = {
     "stack": ["test_secrets.py", "test_stack.py", "test_stack_info.py", "test_release.py"],
     "backup": ["test_backup.py", "test_backup_info.py", "test_backup_restore.py"],
+    "drill": ["test_backup_verify.py"],
     "edge": ["test_nginx_sites.py", "test_certificates.py"],
     "lock": ["test_stack_lock.py"],
     "compose": ["test_compose_files.py"],

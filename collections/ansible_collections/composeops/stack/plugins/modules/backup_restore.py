@@ -20,6 +20,9 @@ description:
   - A MongoDB database is restored into collections of new names, which are then renamed, one after the other.
     A dump of a replica set is replayed into the collections where they are, because its log knows no other names.
     Views are left as they are.
+  - A C(postgres_cluster) is recovered, with all its databases and roles, beside the files that serve, by a throw-away
+    server of the same image without a network. Every table is read. Then the service is stopped, its files are
+    exchanged, and it is started. Its user gets the password that the stack has now.
   - Files are unpacked beside those that are there, compared, and renamed into place. What has read the old ones is to
     be restarted.
   - Where a step fails, the data that was there still serves. A run that was killed is undone or finished by the next
@@ -34,6 +37,15 @@ options:
     required: true
   backup:
     description: Id of the backup, or V(newest).
+    type: str
+    default: newest
+  target_time:
+    description:
+      - The moment to which a C(postgres_cluster) is brought back, in ISO 8601 with its zone, such as
+        V(2026-01-31T03:59:00Z). What was committed until then is there, and nothing that came later.
+      - V(newest) is the end of the write-ahead log in the store. The base backup to begin with is chosen by the time,
+        unless O(backup) names one.
+      - Refused for other types, before the first base backup has ended, and after what the store is known to have.
     type: str
     default: newest
   host:
@@ -79,6 +91,11 @@ EXAMPLES = r"""
 - name: Restore the newest backup of the database
   composeops.stack.backup_restore:
     source: database
+
+- name: Bring a whole server back to the moment before an accident
+  composeops.stack.backup_restore:
+    source: cluster
+    target_time: "2026-01-31T03:59:00Z"
 
 - name: Restore what another host backed up
   composeops.stack.backup_restore:
@@ -138,6 +155,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.io.runner import 
 ARGUMENT_SPEC: dict[str, Any] = {
     "source": {"type": "str", "required": True},
     "backup": {"type": "str", "default": NEWEST},
+    "target_time": {"type": "str", "default": NEWEST},
     "host": {"type": "str", "default": ""},
     "identity": {"type": "str", "default": "", "no_log": True},
     "unverified": {"type": "bool", "default": False},
@@ -159,6 +177,7 @@ def run(params: dict[str, Any], *, check: bool) -> dict[str, Any]:
         by=by,
         key=params["identity"],
         unverified=params["unverified"],
+        target_time=params["target_time"],
     )
     if check:
         return _planned(source.name, restore.plan())

@@ -16,8 +16,8 @@ from ansible_collections.composeops.stack.plugins.module_utils.backup import (
     status,
 )
 from ansible_collections.composeops.stack.plugins.module_utils.backup.encoding import identity
-from ansible_collections.composeops.stack.plugins.module_utils.backup.progress import Display
 from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr import commands as pitr
+from ansible_collections.composeops.stack.plugins.module_utils.backup.progress import Display
 from ansible_collections.composeops.stack.plugins.module_utils.backup.restore import NEWEST, By, Restore
 from ansible_collections.composeops.stack.plugins.module_utils.backup.retention import commands as retention
 from ansible_collections.composeops.stack.plugins.module_utils.backup.verification import commands as verification
@@ -52,6 +52,12 @@ def register(subparsers: Any) -> None:
     )
     restore.add_argument("source", metavar="SOURCE")
     restore.add_argument("--backup", default=NEWEST, metavar="ID", help="an id of `composeops list`")
+    restore.add_argument(
+        "--target-time",
+        default=NEWEST,
+        metavar="TIME",
+        help="of a postgres_cluster, in ISO 8601 with its zone",
+    )
     restore.add_argument("--host", default="", help="the host that made the backup, where it is not this one")
     restore.add_argument(
         "--lock-wait", type=float, default=0, metavar="SECONDS", help="how long a deployment that runs may take to end"
@@ -114,6 +120,7 @@ def _restore(arguments: argparse.Namespace) -> int:
         by=by,
         key=identity.given(arguments.identity_file),
         unverified=arguments.unverified,
+        target_time=arguments.target_time,
     )
     if arguments.dry_run:
         print("\n".join(restore.plan().steps))

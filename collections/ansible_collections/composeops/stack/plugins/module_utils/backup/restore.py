@@ -7,8 +7,8 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 from ansible_collections.composeops.stack.plugins.module_utils.backup import (
     archive_restore,
@@ -31,15 +31,21 @@ from ansible_collections.composeops.stack.plugins.module_utils.backup.model impo
     FILES,
     MONGO,
     POSTGRES,
+    POSTGRES_CLUSTER,
     REDIS,
     Entry,
     Level,
     Settings,
     Source,
 )
+from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr import archive as log_archive
+from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr import identities, recovery
+from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr import plan as pitr_plan
+from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr import restore as pitr
+from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr.fetch_log import fetched_log
 from ansible_collections.composeops.stack.plugins.module_utils.backup.restorer import Job, Outcome, Restorer
 from ansible_collections.composeops.stack.plugins.module_utils.backup.verification.plan import WORDS
-from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
+from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError, InvalidInput
 from ansible_collections.composeops.stack.plugins.module_utils.io.files import exclusive
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Runner
 from ansible_collections.composeops.stack.plugins.module_utils.release.audit import Via
@@ -47,13 +53,17 @@ from ansible_collections.composeops.stack.plugins.module_utils.release.run impor
 
 RESTORERS: dict[str, Restorer] = {
     POSTGRES: postgres_restore.RESTORER,
+    POSTGRES_CLUSTER: pitr.RESTORER,
     REDIS: redis_restore.RESTORER,
     MONGO: mongo_restore.RESTORER,
     FILES: archive_restore.RESTORER,
 }
 
 NEWEST = "newest"
-"""The word that names the newest backup that can be believed."""
+"""The word that names the newest backup that can be believed, and the end of a log."""
+
+SWAPPED = (REDIS, POSTGRES_CLUSTER)
+"""Types whose files are swapped while the service is stopped."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +100,8 @@ class Restore:
     """One restore of a source, of its newest backup or of the one called ``wanted``, made by ``host`` or another.
 
     ``key`` is the text of an identity file of age, where this host does not keep the backup's own. One whose last
-    verification failed is restored only where ``unverified`` says so.
+    verification failed is restored only where ``unverified`` says so. ``target_time`` is a moment in ISO 8601 to which
+    a server is brought; what has a log is brought to its end otherwise.
     """
 
     def __init__(
@@ -106,7 +117,14 @@ class Restore:
         places: Places = PLACES,
         key: str = "",
         unverified: bool = False,
+        target_time: str = NEWEST,
     ) -> None:
+        if target_time != NEWEST and source.type != POSTGRES_CLUSTER:
+            raise InvalidInput(
+                f"{source.name} is of type {source.type}, which has no log to restore a time from.",
+                "Name a backup instead: a dump is what was there when it began.",
+            )
+        self._target = None if target_time == NEWEST else pitr_plan.moment(target_time)
         self._source = source
         self._runner = runner
         self._wanted = None if wanted == NEWEST else wanted
@@ -134,7 +152,7 @@ class Restore:
         os.makedirs(self._directory, mode=0o700, exist_ok=True)
         lock = records.lock_path(source.name, self._directory)
         with interruptible(), exclusive(lock, f"restore of {source.name}"), self._stack_run() as work:
-            notes = redis_swap.recover(source, self._runner, self._directory) if source.type == REDIS else []
+            notes = redis_swap.recover(source, self._runner, self._directory) if source.type in SWAPPED else []
             entry, job = self._choose()
             key = self._key(job.manifest)
             plan_ = Plan(job.manifest, self._steps(entry, job))
@@ -142,9 +160,12 @@ class Restore:
             work.reason = f"{source.name} from backup {job.manifest.id}"
             began = time.monotonic()
             directory = os.path.join(self._directory, f"{source.name}.restoring")
-            with fetched(self._bucket, entry, job.manifest, directory, key, deadline=self._deadline) as paths:
+            with (
+                fetched(self._bucket, entry, job.manifest, directory, key, deadline=self._deadline) as paths,
+                self._log(job, key) as with_log,
+            ):
                 there = time.monotonic()
-                outcome = RESTORERS[source.type].apply(job, paths)
+                outcome = RESTORERS[source.type].apply(with_log, paths)
             applied = time.monotonic()
             seconds = {"fetch": round(there - began, 1), "apply": round(applied - there, 1)}
             return Restored(plan_, outcome, seconds, (*work.notes, *notes, *outcome.notes))
@@ -164,10 +185,16 @@ class Restore:
     def _choose(self) -> tuple[Entry, Job]:
         source = self._source
         listed = catalogue.entries(self._bucket, source.name, self._host)
-        entry = plan.choose(source.name, listed, catalogue.now(), self._wanted)
+        entry, chosen = recovery.choose(
+            source.name,
+            listed,
+            catalogue.now(),
+            wanted=self._wanted,
+            target=self._target,
+            read=lambda one: catalogue.read_manifest(self._bucket, one),
+        )
         if not self._unverified:
             plan.require_not_failed(entry)
-        chosen = catalogue.read_manifest(self._bucket, entry)
         if chosen.type != source.type:
             raise ComposeOpsError(
                 f"Backup {chosen.id} is of type {chosen.type}; {source.name} is {source.type}.", "Name another source."
@@ -175,7 +202,23 @@ class Restore:
         for stored in chosen.objects:
             programs.require_readable(f"{stored.name} of backup {chosen.id}", stored.encoding)
         job = Job(source, chosen, self._runner, self._stamp, self._directory, self._deadline)
-        return entry, job
+        return entry, replace(job, recovery=self._recovery(chosen)) if source.type == POSTGRES_CLUSTER else job
+
+    def _recovery(self, chosen: Manifest) -> recovery.Recovery:
+        beginning = log_archive.prefix(chosen.source, chosen.host, pitr_plan.base(chosen).system)
+        return recovery.recovery(chosen, (key for key, _ in self._bucket.objects(beginning)), self._target)
+
+    @contextlib.contextmanager
+    def _log(self, job: Job, key: str | None) -> Iterator[Job]:
+        """Give the job with the log that it replays fetched, for the block; a source without one as it is."""
+        if job.recovery is None:
+            yield job
+            return
+        if key is not None and not self._identity:
+            key += identities.remembered(self._source.name, self._directory)
+        directory = os.path.join(self._directory, f"{self._source.name}.restoring.wal")
+        with fetched_log(self._bucket, job.recovery, directory, key, deadline=self._deadline) as there:
+            yield replace(job, log=there)
 
     def _steps(self, entry: Entry, job: Job) -> tuple[str, ...]:
         chosen = job.manifest

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from ansible_collections.composeops.stack.plugins.module_utils.backup.manifest import Manifest
 from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Source
+from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr.recovery import Recovery
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Runner
 
 
@@ -25,6 +26,10 @@ class Job:
     """The directory where this host remembers what is under way."""
     deadline: float
     """A reading of ``time.monotonic``."""
+    recovery: Recovery | None = None
+    """How to come to a moment, where a source can."""
+    log: str = ""
+    """The directory with the log that ``apply`` replays for it."""
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,7 @@ def take(
         )
         records.write(record, directory)
         try:
-            notes = redis_swap.recover(source, runner, directory) if source.type == REDIS else []
+            notes = redis_swap.recover(source, runner, directory) if source.type in (REDIS, POSTGRES_CLUSTER) else []
             bucket = catalogue.open_bucket(settings.store)
             if settings.bandwidth:
                 bucket.pace(Pace(settings.bandwidth).wait)

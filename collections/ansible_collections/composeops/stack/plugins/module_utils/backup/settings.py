@@ -120,6 +120,10 @@ def _problem_of_server(source: Source) -> str:
         problem = "" if source.service else "it has no service"
     if problem:
         return problem
+    return _problem_of_database(source)
+
+
+def _problem_of_database(source: Source) -> str:
     if source.type in (POSTGRES, POSTGRES_CLUSTER, MONGO) and not DATABASE.match(source.database):
         return f"{source.database!r} is no database name"
     if source.type in (POSTGRES, POSTGRES_CLUSTER) and not source.user:

@@ -121,6 +121,8 @@ class Service:
         server.ask(self._runner, place, sql.make_slot(name))
         self._receiver.start(place, self._spool.receiving(observed.system, observed.segment.timeline))
         self._say(f"Receiving the log of {self._source.name} from segment {observed.segment.name} on.")
+        # After a restore there is a new timeline, which needs a base of its own at once.
+        self._due["measure"] = 0.0
 
     def _mark(self) -> None:
         """End the segment that is written, if something was written that could be lost."""

@@ -8,6 +8,7 @@ run left behind.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable
@@ -41,6 +42,8 @@ class Server(Protocol):
     """What deploying needs of nginx."""
 
     def test_live(self) -> None: ...
+
+    def drained(self) -> contextlib.AbstractContextManager[None]: ...
 
     def reload(self) -> None: ...
 
@@ -106,8 +109,9 @@ class Deployment:
                 f"{site}: {error.message}", "What served before still does; correct the cause and run again."
             ) from error
         try:
-            self._server.reload()
-            self._wait_until_served(wanted, lineage.certificate.fingerprint)
+            with self._server.drained():
+                self._server.reload()
+                self._wait_until_served(wanted, lineage.certificate.fingerprint)
         except ComposeOpsError as error:
             self._take_back(site, before)
             self._serve_again(site, error)

@@ -12,16 +12,17 @@ import shutil
 import tempfile
 import time
 
-from ansible_collections.composeops.stack.plugins.module_utils.edge import capabilities
-from ansible_collections.composeops.stack.plugins.module_utils.edge.live import NotLoaded
+from ansible_collections.composeops.stack.plugins.module_utils.edge import capabilities, draining
+from ansible_collections.composeops.stack.plugins.module_utils.edge.live import ROOT, NotLoaded
 from ansible_collections.composeops.stack.plugins.module_utils.edge.plan import describe
-from ansible_collections.composeops.stack.plugins.module_utils.edge.render import STATUS_HOST
+from ansible_collections.composeops.stack.plugins.module_utils.edge.render import DRAINING, STATUS_HOST
 from ansible_collections.composeops.stack.plugins.module_utils.errors import CommandError, ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.io import files
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Completed, Runner
 
 MAIN_CONFIGURATION = "/etc/nginx/nginx.conf"
 ERROR_LOG = "/var/log/nginx/error.log"
+LIVE = os.path.join(ROOT, "live")
 UNIT = "nginx.service"
 RELOAD_TIMEOUT = 10.0
 """Seconds a reload may take until the new configuration answers; usually it is a twentieth of a second."""
@@ -31,6 +32,7 @@ _INCLUDE = re.compile(r"^\s*include\s+composeops/live/\*\.conf;", re.MULTILINE)
 _COMPLAINT = re.compile(r"\[(?:emerg|crit|alert)\] (?:\d+#\d+: )?(?P<problem>.*)")
 _REFUSAL = re.compile(r"\[emerg\] (?:\d+#\d+: )?(?P<problem>.*)")
 _PLACE = re.compile(r" in (?P<file>\S+):(?P<line>\d+)$")
+_IDLE = re.compile(r"^Reading: \d+ Writing: \d+ Waiting: (\d+)", re.MULTILINE)
 _WARNING = re.compile(r"\[warn\] (?:\d+#\d+: )?(.*)")
 
 
@@ -38,10 +40,17 @@ class Nginx:
     """nginx as systemd runs it; main configuration and port can be given for tests."""
 
     def __init__(
-        self, runner: Runner, *, main: str = MAIN_CONFIGURATION, error_log: str = ERROR_LOG, port: int = 80
+        self,
+        runner: Runner,
+        *,
+        main: str = MAIN_CONFIGURATION,
+        live: str = LIVE,
+        error_log: str = ERROR_LOG,
+        port: int = 80,
     ) -> None:
         self._runner = runner
         self._main = main
+        self._live = live
         self._error_log = error_log
         self._port = port
 
@@ -85,6 +94,12 @@ class Nginx:
         if not completed.ok:
             raise ComposeOpsError(explain(completed.stderr))
 
+    def drained(self) -> contextlib.AbstractContextManager[None]:
+        """Return what surrounds a reload, until it has taken place, so that no client loses a connection in use."""
+        if not os.path.exists(os.path.join(self._live, DRAINING)):
+            return contextlib.nullcontext()
+        return draining.drained(self._idle_connections)
+
     def reload(self) -> None:
         """Have nginx read its configuration again, or start it where it is not running."""
         self._runner.run(["systemctl", "reload-or-restart", UNIT])
@@ -94,6 +109,10 @@ class Nginx:
 
         A reload only signals nginx, which then may refuse the configuration without anyone hearing of it.
         """
+        with self.drained():
+            self._reload_until(generation)
+
+    def _reload_until(self, generation: int) -> None:
         position = self._log_size()
         try:
             self.reload()
@@ -111,14 +130,24 @@ class Nginx:
 
     def loaded_generation(self) -> int | None:
         """Return the generation that the running nginx answers with, or None when it does not answer."""
+        answered = (self._status() or ("", ""))[0]
+        return int(answered) if answered.isdigit() else None
+
+    def _idle_connections(self) -> int | None:
+        """Return how many connections of clients nobody uses at the moment, or None when nginx does not answer."""
+        matched = _IDLE.search((self._status() or ("", ""))[1])
+        return int(matched[1]) if matched else None
+
+    def _status(self) -> tuple[str, str] | None:
+        """Return the generation that nginx answers with, and the counters of its connections."""
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=2)
         with contextlib.closing(connection):
             try:
                 connection.request("GET", "/status", headers={"Host": STATUS_HOST})
-                answered = connection.getresponse().getheader("X-Composeops-Generation", "")
+                answer = connection.getresponse()
+                return answer.getheader("X-Composeops-Generation", ""), answer.read().decode("ascii", "replace")
             except (OSError, http.client.HTTPException):
                 return None
-        return int(answered) if answered.isdigit() else None
 
     def _log_size(self) -> int:
         with contextlib.suppress(OSError):

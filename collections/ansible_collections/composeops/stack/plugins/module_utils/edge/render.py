@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from ansible_collections.composeops.stack.plugins.module_utils.edge import choice
+from ansible_collections.composeops.stack.plugins.module_utils.edge import choice, draining
 from ansible_collections.composeops.stack.plugins.module_utils.edge.block import block
 from ansible_collections.composeops.stack.plugins.module_utils.edge.capabilities import Capabilities
 from ansible_collections.composeops.stack.plugins.module_utils.edge.model import (
@@ -30,6 +30,9 @@ WEBROOT = "/var/www/composeops-acme"
 STATUS_HOST = "composeops.invalid"
 """Names the server that tells this host, and nobody else, what nginx has loaded; .invalid never resolves (RFC 2606)."""
 
+DRAINING = "snippets/draining.conf"
+"""In the tree where nginx cannot spare idle connections by itself."""
+
 HEADER = "# Written by composeops.stack.nginx_sites; a change made here is undone by its next run."
 
 Endpoints = Mapping[ServiceTarget, Mapping[str, Sequence[str]]]
@@ -45,6 +48,8 @@ def render(
         "default.conf": _file("What answers names that no site has.", default_servers(capabilities)),
         "snippets/proxy.conf": _file("Included by every proxied location.", PROXY),
     }
+    if not capabilities.keepalive_min_timeout:
+        tree[DRAINING] = _file("What closes connections with their answers before a reload.", draining.of_server())
     targets = service_targets(sites)
     balance = balances(sites)
     for stack in sorted({target.stack for target in targets}):
@@ -101,7 +106,7 @@ def policy(capabilities: Capabilities) -> list[str]:
                 "keepalive_min_timeout 5s;",
             ]
             if capabilities.keepalive_min_timeout
-            else []
+            else ["", *draining.POLICY]
         ),
         "",
         "# Room for host names longer than the default's.",
@@ -209,7 +214,8 @@ def _plain_server(site: Site, endpoints: Endpoints, capabilities: Capabilities, 
             "# Not redirected: the certificate authority asks here while no trusted certificate serves yet.",
             *challenge,
             "",
-            *(redirect if site.redirect_to_https else _answered(site, endpoints)),
+            *(redirect if site.redirect_to_https else _answered(site, endpoints, capabilities)),
+            *_draining(capabilities),
         ],
     )
 
@@ -228,20 +234,26 @@ def _secure_server(site: Site, endpoints: Endpoints, capabilities: Capabilities)
             "# Empty unless the certificate beside it is trusted: browsers would remember HSTS and lock visitors out.",
             hsts,
             "",
-            *_answered(site, endpoints, hsts),
+            *_answered(site, endpoints, capabilities, hsts),
             *(["", "# From the site's option snippet.", *site.snippet.splitlines()] if site.snippet else []),
+            *_draining(capabilities),
         ],
     )
 
 
-def _answered(site: Site, endpoints: Endpoints, *included: str) -> list[str]:
+def _draining(capabilities: Capabilities) -> list[str]:
+    """Return the end of every server: what follows a rewrite is skipped, and the choice of a colour must not be."""
+    return [] if capabilities.keepalive_min_timeout else ["", f"include composeops/live/{DRAINING};"]
+
+
+def _answered(site: Site, endpoints: Endpoints, capabilities: Capabilities, *included: str) -> list[str]:
     stacks = sorted({route.target.stack for route in site.routes if isinstance(route.target, ServiceTarget)})
     return [
         f"client_max_body_size {site.client_max_body_size};",
         *(f'add_header {name} "{value}" always;' for name, value in site.headers),
         *(f"include composeops/live/snippets/colour-{stack}.conf;" for stack in stacks if _coloured(stack, endpoints)),
         "",
-        *_spaced(location(route, endpoints, [*included, *_added(site, route)]) for route in site.routes),
+        *_spaced(location(route, endpoints, capabilities, [*included, *_added(site, route)]) for route in site.routes),
     ]
 
 
@@ -258,8 +270,11 @@ def _added(site: Site, route: Route) -> list[str]:
     return [f'add_header {name} "{value}" always;' for name, value in site.headers if name.lower() not in own]
 
 
-def location(route: Route, endpoints: Endpoints, inherited: Sequence[str] = ()) -> list[str]:
+def location(
+    route: Route, endpoints: Endpoints, capabilities: Capabilities, inherited: Sequence[str] = ()
+) -> list[str]:
     """Return the location that hands a route's requests to its upstream, path unchanged."""
+    raw = "" if capabilities.keepalive_min_timeout else draining.RAW
     connection = (
         ["proxy_set_header Upgrade $http_upgrade;", "proxy_set_header Connection $composeops_connection;"]
         if route.websocket
@@ -269,7 +284,7 @@ def location(route: Route, endpoints: Endpoints, inherited: Sequence[str] = ()) 
         f"location {route.path}",
         [
             f"# {route.target}",
-            f"proxy_pass http://{_upstream_of(route, endpoints)};",
+            f"proxy_pass http://{_upstream_of(route, endpoints)}{raw};",
             "include composeops/live/snippets/proxy.conf;",
             *connection,
             f"proxy_connect_timeout {route.connect_timeout}s;",

@@ -2,6 +2,8 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,6 +30,8 @@ class Host:
     reload_fails: int = 0
     reload_ignored: bool = False
     reloads: int = 0
+    draining: bool = False
+    reloaded_while_draining: bool = False
     serving: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -38,8 +42,15 @@ class Host:
         if self.test_fails:
             raise ComposeOpsError("nginx refuses the configuration: cannot load certificate.")
 
+    @contextlib.contextmanager
+    def drained(self) -> Iterator[None]:
+        self.draining = True
+        yield
+        self.draining = False
+
     def reload(self) -> None:
         self.reloads += 1
+        self.reloaded_while_draining = self.draining
         if self.reload_fails:
             self.reload_fails -= 1
             raise ComposeOpsError("nginx is not there.")
@@ -102,6 +113,7 @@ def test_a_renewal_is_served_and_the_old_key_is_gone(host: Host) -> None:
     assert host.served("a.test") == renewed
     directories = [path.name for path in (host.directory / "tls/a.test").iterdir() if path.name != "current"]
     assert directories == [host.bundles.target("a.test")]
+    assert host.reloaded_while_draining
 
 
 def test_hsts_comes_with_the_certificate(host: Host) -> None:

@@ -2,8 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -114,6 +115,35 @@ def test_the_running_nginx_tells_what_it_has_loaded() -> None:
     with http_server(answer) as port:
         assert Nginx(RecordedRunner(), port=port).loaded_generation() == 7
     assert asked == ["composeops.invalid/status"]
+
+
+STATUS = b"Active connections: 4 \nserver accepts handled requests\n 9 9 31 \nReading: 0 Writing: 1 Waiting: 3 \n"
+
+
+def test_a_reload_waits_for_the_connections_that_nobody_uses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    snippet = tmp_path / "snippets/draining.conf"
+    snippet.parent.mkdir()
+    snippet.write_text("")
+    waited: list[int | None] = []
+
+    @contextlib.contextmanager
+    def drained(idle_connections: Callable[[], int | None]) -> Iterator[None]:
+        waited.append(idle_connections())
+        yield
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(200)
+        request.send_header("X-Composeops-Generation", "3")
+        request.send_header("Content-Length", str(len(STATUS)))
+        request.end_headers()
+        request.wfile.write(STATUS)
+
+    monkeypatch.setattr(adapter.draining, "drained", drained)
+    with http_server(answer) as port:
+        Nginx(RecordedRunner(), live=str(tmp_path), error_log=str(tmp_path / "none"), port=port).reload_until(3)
+        snippet.unlink()
+        Nginx(RecordedRunner(), live=str(tmp_path), error_log=str(tmp_path / "none"), port=port).reload_until(3)
+    assert waited == [3]
 
 
 def test_a_stranger_on_the_port_has_loaded_nothing_of_ours() -> None:

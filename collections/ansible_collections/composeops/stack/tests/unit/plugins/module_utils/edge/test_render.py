@@ -66,6 +66,7 @@ def test_the_tree_has_one_file_for_each_site_and_stack() -> None:
         "policy.conf",
         "sites/app.petcare.com.conf",
         "sites/mobile-api.petcare.com.conf",
+        "snippets/draining.conf",
         "snippets/proxy.conf",
         "upstreams/petcare.conf",
     ]
@@ -83,8 +84,8 @@ def test_every_file_closes_what_it_opens(capabilities: Capabilities) -> None:
 
 def test_pet_02_routes_lead_to_their_services() -> None:
     secure = blocks(tree()["sites/app.petcare.com.conf"], "server")[1]
-    assert "proxy_pass http://petcare-frontend-80;" in blocks(secure, "location /")[0]
-    assert "proxy_pass http://petcare-backend-3000;" in blocks(secure, "location /api/")[0]
+    assert "proxy_pass http://petcare-frontend-80$composeops_raw;" in blocks(secure, "location /")[0]
+    assert "proxy_pass http://petcare-backend-3000$composeops_raw;" in blocks(secure, "location /api/")[0]
 
 
 def test_pet_02_replicas_of_a_service_share_its_upstream() -> None:
@@ -184,9 +185,13 @@ def test_the_snippet_stands_in_the_https_server_only() -> None:
 
 def test_addresses_are_an_upstream_of_the_site_itself() -> None:
     text = tree([{"name": "b.test", "routes": [{"path": "/", "upstream": ["10.0.0.5:8080"]}]}])
-    assert sorted(text) == ["default.conf", "policy.conf", "sites/b.test.conf", "snippets/proxy.conf"]
+    assert sorted(path for path in text if "snippets" not in path) == [
+        "default.conf",
+        "policy.conf",
+        "sites/b.test.conf",
+    ]
     assert "server 10.0.0.5:8080;" in blocks(text["sites/b.test.conf"], "upstream b.test-route-1")[0]
-    assert "proxy_pass http://b.test-route-1;" in text["sites/b.test.conf"]
+    assert "proxy_pass http://b.test-route-1$composeops_raw;" in text["sites/b.test.conf"]
 
 
 def test_unknown_names_are_answered_by_nobody() -> None:
@@ -247,7 +252,26 @@ def test_a_service_not_yet_deployed_leaves_a_remark_for_check_mode() -> None:
 
 
 def test_no_sites_leave_only_the_default_servers() -> None:
-    assert sorted(tree([])) == ["default.conf", "policy.conf", "snippets/proxy.conf"]
+    assert sorted(tree([])) == ["default.conf", "policy.conf", "snippets/draining.conf", "snippets/proxy.conf"]
+
+
+DRAINING = "include composeops/live/snippets/draining.conf;"
+
+
+@pytest.mark.parametrize("capabilities", [DEBIAN_12, DEBIAN_13], ids=["debian-12", "debian-13"])
+def test_every_site_closes_connections_before_a_reload_after_all_else_was_decided(capabilities: Capabilities) -> None:
+    text = tree([{**PETCARE[0], "snippet": "set $a b;"}], capabilities)
+    for server in blocks(text["sites/app.petcare.com.conf"], "server"):
+        assert server.rstrip().splitlines()[-1].strip() == DRAINING
+    assert "internal;" in blocks(text["snippets/draining.conf"], "location ^~ /.composeops/draining/")[0]
+    assert "keepalive_timeout 30s;" in text["policy.conf"]
+
+
+def test_an_nginx_that_spares_idle_connections_itself_needs_no_draining() -> None:
+    text = tree(capabilities=NEWEST)
+    assert "keepalive_min_timeout 5s;" in text["policy.conf"]
+    assert "draining" not in "".join(text.values())
+    assert "$composeops_raw" not in "".join(text.values())
 
 
 def coloured() -> dict[str, str]:
@@ -263,7 +287,10 @@ def test_rfx_05_a_file_decides_with_every_request_which_colour_answers() -> None
     text = coloured()
     secure = blocks(text["sites/app.petcare.com.conf"], "server")[1]
     assert "include composeops/live/snippets/colour-petcare.conf;" in secure
-    assert "proxy_pass http://petcare-backend-3000-$composeops_colour_petcare;" in blocks(secure, "location /api/")[0]
+    assert (
+        "proxy_pass http://petcare-backend-3000-$composeops_colour_petcare$composeops_raw;"
+        in blocks(secure, "location /api/")[0]
+    )
     choice = text["snippets/colour-petcare.conf"]
     assert "set $composeops_colour_petcare blue;" in choice
     assert blocks(choice, "if (-f /etc/nginx/composeops/active/petcare.green)") == [
@@ -293,7 +320,7 @@ def test_rfx_05_both_colours_are_there_before_any_release() -> None:
 
 def test_what_is_replaced_in_place_is_routed_beside_it_as_ever() -> None:
     text = coloured()
-    assert "proxy_pass http://petcare-mobile-backend-3003;" in text["sites/mobile-api.petcare.com.conf"]
+    assert "proxy_pass http://petcare-mobile-backend-3003$composeops_raw;" in text["sites/mobile-api.petcare.com.conf"]
     assert (
         "server 127.0.0.1:21004;" in blocks(text["upstreams/petcare.conf"], "upstream petcare-mobile-backend-3003")[0]
     )

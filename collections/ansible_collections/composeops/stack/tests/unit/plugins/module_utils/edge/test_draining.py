@@ -1,0 +1,53 @@
+# Copyright: ComposeOps contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from ansible_collections.composeops.stack.plugins.module_utils.edge import draining
+from ansible_collections.composeops.stack.plugins.module_utils.edge.draining import drained
+
+
+@pytest.fixture
+def flag(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(draining, "POLL", 0.0)
+    return tmp_path / "run/edge.draining"
+
+
+def counted(flag: Path, *answers: int | None) -> Callable[[], int | None]:
+    """Return an nginx that answers so many idle connections, one answer after the other, once the flag is there."""
+    left = list(answers)
+
+    def answer() -> int | None:
+        assert flag.exists()
+        return left.pop(0)
+
+    return answer
+
+
+@pytest.mark.parametrize("answers", [(3, 1, 0), (0,), (None,)], ids=["some", "none", "nginx does not run"])
+def test_a_reload_comes_when_no_connection_is_idle_and_none_becomes_so_meanwhile(
+    flag: Path, answers: tuple[int | None, ...]
+) -> None:
+    idle = counted(flag, *answers)
+    with drained(idle, str(flag)):
+        assert flag.exists()
+        with pytest.raises(IndexError):
+            idle()
+    assert not flag.exists()
+
+
+def test_clients_that_never_go_are_not_waited_for_longer_than_a_connection_may_be_idle(
+    flag: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(draining, "IDLE", 0)
+    with drained(counted(flag, 5, 5), str(flag)):
+        assert flag.exists()
+
+
+def test_a_reload_that_fails_leaves_no_flag(flag: Path) -> None:
+    with pytest.raises(RuntimeError), drained(counted(flag, 0), str(flag)):
+        raise RuntimeError
+    assert not flag.exists()

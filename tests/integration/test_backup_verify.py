@@ -56,19 +56,20 @@ def taken(bench: BackupHost) -> Iterator[Taken]:
         "CREATE TABLE empty (i int); GRANT SELECT ON orders TO reader;"
     )
     bench.redis("SET", "kept", "for good")
-    bench.redis("SET", "passing", "soon gone", "PX", "1500")
     host.run(f"mkdir -p {KEPT}/deep && echo one > {KEPT}/one && ln -s one {KEPT}/link", check=True)
     host.run(f"echo two > {KEPT}/deep/two && chown 999:998 {KEPT}/deep/two && chmod 4750 {KEPT}/deep/two", check=True)
     settings = json.loads(host.read(SETTINGS))
     for source in settings["sources"]:
         source["heartbeat_url"] = "http://127.0.0.1:8099/secret-of-" + source["type"]
+        source["drill_heartbeat_url"] = source["heartbeat_url"] + "-drills"
     settings["sources"].append({"name": FILES, "type": "files", "stack": STACK, "paths": [KEPT]})
     host.write(SETTINGS, json.dumps(settings), mode="0600")
     host.write(f"{SWITCH}.py", RECEIVER)
     host.run(f"systemd-run --quiet --unit composeops-switch python3 {SWITCH}.py", check=True)
     bench.wait("ss -Hltn 'sport = :8099' | grep -q .")
     try:
-        yield Taken({name: bench.backup(name) for name in (DATABASE, REDIS, FILES)})
+        bench.redis("SET", "passing", "soon gone", "PX", "20000")
+        yield Taken({name: bench.backup(name) for name in (REDIS, DATABASE, FILES)})
     finally:
         host.run(f"systemctl stop composeops-switch; rm -rf {SWITCH}.* {KEPT} {STATE}/{FILES}.*")
         for key in bench.keys(FILES):
@@ -94,6 +95,8 @@ def leftovers(bench: BackupHost) -> str:
 def test_a_drill_restores_compares_logs_in_and_records_it(bench: BackupHost, taken: Taken) -> None:
     before = bench.program("list").stdout
     assert re.search(rf"^{DATABASE} .* no ", before, re.M), before
+    asked = f"docker exec -e REDISCLI_AUTH=$(cat /srv/{STACK}/redis) {STACK}-redis-1 redis-cli EXISTS passing"
+    bench.wait(f"{asked} | grep -qx 0")
     drilled = bench.program(f"drill {DATABASE} {REDIS} {FILES}")
     assert drilled.ok, drilled
     for source in (DATABASE, REDIS, FILES):
@@ -119,8 +122,8 @@ def test_a_drill_restores_compares_logs_in_and_records_it(bench: BackupHost, tak
 def test_every_run_is_told_to_the_switch_outside(bench: BackupHost, taken: Taken) -> None:
     assert taken
     beats = [json.loads(line) for line in bench.host.read(f"{SWITCH}.jsonl").splitlines()]
-    assert beats[0][0] == "/secret-of-postgres"
-    assert json.loads(beats[0][1])["backup"] == taken.ids[DATABASE]
+    assert [path for path, _ in beats[:2]] == ["/secret-of-redis", "/secret-of-postgres"]
+    assert json.loads(beats[1][1])["backup"] == taken.ids[DATABASE]
     bench.compose("pause redis")
     try:
         settings = bench.host.read(SETTINGS)
@@ -137,6 +140,8 @@ def test_every_run_is_told_to_the_switch_outside(bench: BackupHost, taken: Taken
     assert last[0] == "/secret-of-redis/fail"
     assert "secret-of-redis" not in failed.stdout + failed.stderr
     assert metric(bench, "last_run_success", REDIS) == 0
+    (drilled,) = (json.loads(body) for path, body in beats if path == "/secret-of-redis-drills")
+    assert (drilled["backup"], drilled["level"]) == (taken.ids[REDIS], 3)
 
 
 def test_the_module_predicts_drills_and_leaves_what_was_proven_of_late(bench: BackupHost, taken: Taken) -> None:
@@ -155,9 +160,9 @@ def test_the_module_predicts_drills_and_leaves_what_was_proven_of_late(bench: Ba
 
 
 def test_a_drill_reaches_nothing_and_one_that_is_killed_leaves_nothing_for_the_next(bench: BackupHost) -> None:
-    start = f"systemd-run --quiet --unit drilling composeops drill {DATABASE}"
+    start = f"systemd-run --quiet --collect --unit drilling composeops drill {DATABASE}"
     bench.host.run(start, check=True)
-    bench.wait(f"docker ps --quiet --filter {LABEL} | grep -q .")
+    bench.wait(f"docker ps --no-trunc --filter {LABEL} | grep -q docker-entrypoint")
     bench.host.run("systemctl kill --signal KILL drilling", check=True)
     found = bench.host.output(f"docker ps --all --quiet --filter {LABEL}")
     described = json.loads(bench.host.output(f"docker inspect {found}"))[0]
@@ -172,7 +177,7 @@ def test_a_drill_reaches_nothing_and_one_that_is_killed_leaves_nothing_for_the_n
     assert volumes == ""
     # One that is stopped takes its container with it.
     bench.host.run(start, check=True)
-    bench.wait(f"docker ps --quiet --filter {LABEL} | grep -q .")
+    bench.wait(f"docker ps --no-trunc --filter {LABEL} | grep -q docker-entrypoint")
     bench.host.run("systemctl stop drilling", check=True)
     assert leftovers(bench) == ""
 

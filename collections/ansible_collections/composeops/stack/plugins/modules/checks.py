@@ -39,10 +39,24 @@ options:
           - V(log) looks for lines that containers have written of late, and accepts O(checks[].most) of them.
           - V(container) looks at the containers of one service or of a whole stack.
           - V(backup_age) looks for the newest committed backup of a source in the store.
+          - V(verified_age) looks when a backup of a source was last restored and compared, and whether the newest was
+            found damaged since. A host that was set up less than O(checks[].max_age) ago need not have one yet.
           - V(exposure) connects to ports and accepts that only the allowed ones answer.
         type: str
         required: true
-        choices: [http, websocket, tcp, certificate, postgres, redis, mongo, log, container, backup_age, exposure]
+        choices:
+          - http
+          - websocket
+          - tcp
+          - certificate
+          - postgres
+          - redis
+          - mongo
+          - log
+          - container
+          - backup_age
+          - verified_age
+          - exposure
       timeout:
         description: Seconds one attempt may take. 10 unless said otherwise.
         type: float
@@ -138,10 +152,12 @@ options:
         description: So many lines C(log) accepts. 0 unless said otherwise.
         type: int
       source:
-        description: The backup source of C(backup_age).
+        description: The backup source of C(backup_age) and C(verified_age).
         type: str
       max_age:
-        description: Largest age of the newest backup, such as V(26h), which is the default.
+        description:
+          - Largest age of the newest backup, for C(backup_age) V(26h) unless said otherwise, and of the newest proof of
+            one, for C(verified_age) V(8d).
         type: str
       ports:
         description: Ports that C(exposure) tries, beside the allowed ones.

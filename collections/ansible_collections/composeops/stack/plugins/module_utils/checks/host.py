@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import threading
-from datetime import datetime
+from datetime import datetime, timezone
 
-from ansible_collections.composeops.stack.plugins.module_utils.backup import catalogue, settings
+from ansible_collections.composeops.stack.plugins.module_utils.backup import catalogue, settings, timers
+from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Entry
 from ansible_collections.composeops.stack.plugins.module_utils.io import sockets
 from ansible_collections.composeops.stack.plugins.module_utils.io.docker import Docker
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Runner
@@ -36,14 +38,29 @@ class LocalHost:
         return store.get(stack, name)
 
     def newest_backup(self, source: str) -> tuple[str, datetime] | None:
+        bucket, name, host = self._place(source)
+        newest = catalogue.newest(bucket, name, host)
+        return (newest.id, newest.created) if newest else None
+
+    def backups(self, source: str) -> list[Entry]:
+        return catalogue.entries(*self._place(source))
+
+    def drilled_since(self, source: str) -> datetime | None:
+        try:
+            written = os.stat(timers.drill_path(source)).st_mtime
+        except FileNotFoundError:
+            return None
+        return datetime.fromtimestamp(written, timezone.utc)
+
+    def _place(self, source: str) -> tuple[Bucket, str, str]:
+        """Return where the backups of a source are."""
         configured = settings.require()
         name = configured.source(source).name
         # Checks run at the same time, and opening the bucket costs more than everything that is asked of it.
         with self._opening:
             if self._bucket is None:
                 self._bucket = catalogue.open_bucket(configured.store)
-        newest = catalogue.newest(self._bucket, name, configured.host)
-        return (newest.id, newest.created) if newest else None
+            return self._bucket, name, configured.host
 
     def listening(self) -> list[int]:
         """Return every TCP port that something outside could reach if no firewall stood before it.

@@ -24,6 +24,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.checks.model impo
     RedisCheck,
     TcpCheck,
     Verdict,
+    VerifiedAgeCheck,
     WebsocketCheck,
 )
 from ansible_collections.composeops.stack.plugins.module_utils.checks.observation import (
@@ -37,6 +38,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.checks.observatio
     Observation,
     OpenPorts,
     Port,
+    ProvenBackups,
     Replied,
     Served,
 )
@@ -202,6 +204,22 @@ def _backup_age(check: BackupAgeCheck, observation: NewestBackup) -> Verdict:
     if age > duration(check.max_age):
         return Verdict(False, observed, f"{observation.identifier} is older than {check.max_age}.", remedy)
     return Verdict(True, observed)
+
+
+@_judge.register
+def _verified_age(check: VerifiedAgeCheck, observation: ProvenBackups) -> Verdict:
+    remedy = f"Look at `journalctl -u composeops-drill@{check.source}` on the host, or run playbooks/drill.yml."
+    if observation.damaged:
+        return Verdict(False, "damaged", f"{observation.damaged} was found damaged.", "Run playbooks/backup.yml now.")
+    since = observation.verified or observation.drilled_since
+    if since is None:
+        return Verdict(False, "none", f"no backup of {check.source} was ever restored, and no drill is set up.", remedy)
+    age = max(observation.at - since, timedelta(0))
+    if age > duration(check.max_age):
+        observed = f"{report.duration(age)} ago" if observation.verified else "none"
+        return Verdict(False, observed, f"no backup of {check.source} was verified within {check.max_age}.", remedy)
+    # A new host has until then: that its timer never fires is seen when the time is over.
+    return Verdict(True, f"{report.duration(age)} ago" if observation.verified else "none yet")
 
 
 @_judge.register

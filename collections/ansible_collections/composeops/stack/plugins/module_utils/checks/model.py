@@ -203,6 +203,19 @@ class BackupAgeCheck(Common):
 
 
 @dataclass(frozen=True)
+class VerifiedAgeCheck(Common):
+    """A backup of a source was restored and compared not too long ago, and the newest was not found damaged since."""
+
+    type: ClassVar[str] = "verified_age"
+    source: str = ""
+    max_age: str = "8d"
+
+    @property
+    def target(self) -> str:
+        return self.source
+
+
+@dataclass(frozen=True)
 class ExposureCheck(Common):
     """Of the ports that could answer, only the allowed ones do, seen from where the check runs."""
 
@@ -227,6 +240,7 @@ Check = (
     | LogCheck
     | ContainerCheck
     | BackupAgeCheck
+    | VerifiedAgeCheck
     | ExposureCheck
 )
 
@@ -243,6 +257,7 @@ CHECKS: Mapping[str, type[Check]] = {
         LogCheck,
         ContainerCheck,
         BackupAgeCheck,
+        VerifiedAgeCheck,
         ExposureCheck,
     )
 }
@@ -258,6 +273,7 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     "log": ("stack",),
     "container": ("stack",),
     "backup_age": ("source",),
+    "verified_age": ("source",),
     "exposure": ("host", "ports", "allowed"),
 }
 

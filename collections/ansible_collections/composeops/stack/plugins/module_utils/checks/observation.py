@@ -97,10 +97,33 @@ class NewestBackup:
 
 
 @dataclass(frozen=True)
+class ProvenBackups:
+    """When a backup was last restored and compared, and since when drills are set up; no date where there is none."""
+
+    verified: datetime | None
+    drilled_since: datetime | None
+    damaged: str
+    """The newest backup, where its last verification found it damaged."""
+    at: datetime
+
+
+@dataclass(frozen=True)
 class OpenPorts:
     """Those of the asked ports that accepted a connection."""
 
     ports: tuple[int, ...]
 
 
-Observation = Failure | Answered | Echoed | Port | Served | Replied | Lines | Containers | NewestBackup | OpenPorts
+Observation = (
+    Failure
+    | Answered
+    | Echoed
+    | Port
+    | Served
+    | Replied
+    | Lines
+    | Containers
+    | NewestBackup
+    | ProvenBackups
+    | OpenPorts
+)

@@ -15,7 +15,10 @@ import time
 from datetime import datetime, timezone
 from typing import Any, Protocol
 
+from ansible_collections.composeops.stack.plugins.module_utils.backup import plan as backup_plan
+from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Entry
 from ansible_collections.composeops.stack.plugins.module_utils.backup.plan import duration
+from ansible_collections.composeops.stack.plugins.module_utils.backup.verification import plan as verdicts
 from ansible_collections.composeops.stack.plugins.module_utils.checks import websocket
 from ansible_collections.composeops.stack.plugins.module_utils.checks.model import (
     BackupAgeCheck,
@@ -29,6 +32,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.checks.model impo
     PostgresCheck,
     RedisCheck,
     TcpCheck,
+    VerifiedAgeCheck,
     WebsocketCheck,
 )
 from ansible_collections.composeops.stack.plugins.module_utils.checks.observation import (
@@ -42,6 +46,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.checks.observatio
     Observation,
     OpenPorts,
     Port,
+    ProvenBackups,
     Replied,
     Served,
 )
@@ -80,6 +85,12 @@ class Host(Protocol):
 
     def newest_backup(self, source: str) -> tuple[str, datetime] | None:
         """Return id and date of the newest committed backup of a source."""
+
+    def backups(self, source: str) -> list[Entry]:
+        """Return everything the store holds of a source."""
+
+    def drilled_since(self, source: str) -> datetime | None:
+        """Return since when this host is set up to drill a source; None where it is not."""
 
 
 class Prober:
@@ -186,6 +197,17 @@ class Prober:
         newest = self._host.newest_backup(check.source)
         now = datetime.now(timezone.utc)
         return NewestBackup(newest[0], newest[1], now) if newest else NewestBackup("", None, now)
+
+    @_probe.register
+    def _verified_age(self, check: VerifiedAgeCheck) -> Observation:
+        entries, now = self._host.backups(check.source), datetime.now(timezone.utc)
+        newest = backup_plan.newest(entries, now)
+        return ProvenBackups(
+            verdicts.last_verified(entries, now),
+            self._host.drilled_since(check.source),
+            newest.id if newest is not None and newest.failed else "",
+            now,
+        )
 
     @_probe.register
     def _exposure(self, check: ExposureCheck) -> Observation:

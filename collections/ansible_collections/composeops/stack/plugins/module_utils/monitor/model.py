@@ -19,7 +19,7 @@ Kind = Literal[
 BACKENDS: tuple[Backend, ...] = ("docker", "supervisor", "systemd", "none")
 FORMATS: tuple[Format, ...] = ("slack", "discord", "json")
 
-RARELY: Mapping[str, float] = {"backup_age": 900, "certificate": 900, "exposure": 900}
+RARELY: Mapping[str, float] = {"backup_age": 900, "verified_age": 900, "certificate": 900, "exposure": 900}
 """Seconds between two checks of the types whose answer changes in days, where no rule says otherwise."""
 
 

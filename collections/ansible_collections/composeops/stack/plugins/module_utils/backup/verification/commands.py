@@ -68,7 +68,7 @@ def _drill(arguments: argparse.Namespace) -> int:
 
 
 def _say(found: Verification) -> None:
-    for sentence in found.proven:
+    for sentence in (*found.proven, *found.notes):
         print(sentence)
     if not found.passed:
         said = f"composeops: backup {found.backup} of {found.source} is bad: {found.error}"

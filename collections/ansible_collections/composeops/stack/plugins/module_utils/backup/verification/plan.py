@@ -70,7 +70,7 @@ def decide(
 
 def rto(seconds: Mapping[str, float]) -> float:
     """Return how long a restore takes, judged by the steps of a drill."""
-    return round(sum(taken for step, taken in seconds.items() if step not in NOT_IN_RTO), 1)
+    return round(sum(taken for step, taken in seconds.items() if step not in NOT_IN_RTO), 3)
 
 
 def shown(entry: Entry | None, entries: Iterable[Entry], now: datetime) -> str:

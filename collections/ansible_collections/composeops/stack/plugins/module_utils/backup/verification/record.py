@@ -43,6 +43,8 @@ class Verification:
     proven: tuple[str, ...] = ()
     """What was compared, one sentence each."""
     error: str = ""
+    notes: tuple[str, ...] = field(default=(), compare=False)
+    """What else the operator of this run should know; it is in no object."""
 
     @property
     def passed(self) -> bool:
@@ -52,6 +54,7 @@ class Verification:
 def serialise(verification: Verification) -> bytes:
     """Return the object's content."""
     content = {"schema": SCHEMA, **asdict(verification), "level": verification.level.value}
+    del content["notes"]
     return (json.dumps(content, indent=2, sort_keys=True) + "\n").encode()
 
 

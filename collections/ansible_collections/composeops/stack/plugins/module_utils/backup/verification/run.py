@@ -13,10 +13,12 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from ansible_collections.composeops.stack.plugins.module_utils.backup import (
+    aftermath,
     catalogue,
     fetch,
     layout,
@@ -32,12 +34,14 @@ from ansible_collections.composeops.stack.plugins.module_utils.backup.model impo
     FILES,
     MONGO,
     POSTGRES,
+    POSTGRES_CLUSTER,
     REDIS,
     Entry,
     Level,
     Settings,
     Source,
 )
+from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr import verify as pitr
 from ansible_collections.composeops.stack.plugins.module_utils.backup.run import SECOND
 from ansible_collections.composeops.stack.plugins.module_utils.backup.verification import (
     files,
@@ -57,6 +61,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.io.s3 import Buck
 
 VERIFIERS: dict[str, Verifier] = {
     POSTGRES: postgres.VERIFIER,
+    POSTGRES_CLUSTER: pitr.VERIFIER,
     REDIS: redis.VERIFIER,
     MONGO: mongo.VERIFIER,
     FILES: files.VERIFIER,
@@ -140,11 +145,19 @@ class Verifying:
         with interruptible(), exclusive(lock, f"drill of {source.name}"):
             try:
                 found = self._verify()
-            except BaseException:
+            except BaseException as error:
                 metrics.drill_failed(self._settings, source, time.monotonic() - began, self._directory)
+                untold = self._tell({"error": str(error)}, success=False)
+                if isinstance(error, ComposeOpsError):
+                    error.notes += untold
                 raise
-            metrics.drilled(self._settings, source, found, time.monotonic() - began, self._directory)
-            return found
+        metrics.drilled(self._settings, source, found, time.monotonic() - began, self._directory)
+        said = {"backup": found.backup, "level": found.level.value, "rto_seconds": found.rto_seconds}
+        return replace(found, notes=tuple(self._tell({**said, "error": found.error}, success=found.passed)))
+
+    def _tell(self, said: Mapping[str, Any], *, success: bool) -> list[str]:
+        told = {"source": self._source.name, "host": self._settings.host, **said}
+        return aftermath.heartbeat(self._source.drill_heartbeat_url, "drill", told, success=success)
 
     def _verify(self) -> Verification:
         entry, _listed = self.chosen()
@@ -186,7 +199,8 @@ class Verifying:
                 said = self._verifier.read(task, paths)
             yield Level.READABLE, said
             if self.level >= Level.RESTORED and self._verifier.restore is not None:
-                yield self._verifier.highest, self._verifier.restore(task, paths)
+                with_log = replace(task, bucket=self._bucket, identity=identity)
+                yield self._verifier.highest, self._verifier.restore(with_log, paths)
 
     def _identity(self, manifest: Manifest) -> str | None:
         """Return what decrypts a backup; raise where nothing here does."""

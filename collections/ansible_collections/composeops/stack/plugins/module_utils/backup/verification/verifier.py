@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from ansible_collections.composeops.stack.plugins.module_utils.backup.manifest import Manifest
 from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Level, Source
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Runner
+from ansible_collections.composeops.stack.plugins.module_utils.io.s3 import Bucket
 
 
 class Stopwatch:
@@ -26,7 +27,7 @@ class Stopwatch:
         try:
             yield
         finally:
-            self.seconds[name] = round(self.seconds.get(name, 0.0) + time.monotonic() - began, 1)
+            self.seconds[name] = round(self.seconds.get(name, 0.0) + time.monotonic() - began, 3)
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,10 @@ class Task:
     deadline: float
     """A reading of ``time.monotonic``."""
     watch: Stopwatch = field(default_factory=Stopwatch)
+    bucket: Bucket | None = None
+    """Where more than the backup's objects is, for sources that have a log."""
+    identity: str | None = None
+    """What decrypts it."""
 
     @property
     def left(self) -> float:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from datetime import datetime, timezone
+from pathlib import Path
 
 import pytest
 from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Entry, Settings, Source, Store
@@ -55,3 +57,13 @@ def test_source_that_the_host_does_not_have_is_named(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(host.settings, "require", lambda: settings)
     with pytest.raises(ComposeOpsError, match="nowhere"):
         host.LocalHost(CommandRunner()).newest_backup("nowhere")
+
+
+def test_drills_are_set_up_since_their_timer_was_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    timer = tmp_path / "drill.timer"
+    monkeypatch.setattr(host.timers, "drill_path", lambda source: str(timer))
+    local = host.LocalHost(CommandRunner())
+    assert local.drilled_since("database") is None
+    timer.write_text("")
+    os.utime(timer, (0, 0))
+    assert local.drilled_since("database") == datetime(1970, 1, 1, tzinfo=timezone.utc)

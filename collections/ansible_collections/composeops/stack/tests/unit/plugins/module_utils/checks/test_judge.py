@@ -20,6 +20,8 @@ from ansible_collections.composeops.stack.plugins.module_utils.checks.model impo
     RedisCheck,
     TcpCheck,
     TcpExpectation,
+    Verdict,
+    VerifiedAgeCheck,
     WebsocketCheck,
 )
 from ansible_collections.composeops.stack.plugins.module_utils.checks.observation import (
@@ -33,6 +35,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.checks.observatio
     Observation,
     OpenPorts,
     Port,
+    ProvenBackups,
     Replied,
     Served,
 )
@@ -215,3 +218,37 @@ def test_a_line_that_is_not_accepted_is_told_with_its_service() -> None:
     assert verdict.observed == "2 in 5m"
     assert verdict.reason == "2 lines in 5m; the last, of api: 10:00 ERROR disk full"
     assert "service=api" in verdict.remedy
+
+
+PROVEN = VerifiedAgeCheck("a", source="database", max_age="8d")
+
+
+def proven(verified: int | None, since: int | None = 30, damaged: str = "") -> ProvenBackups:
+    """Return what is seen of backups that were verified, and drilled, so many days ago."""
+    moments = [None if days is None else NOW - timedelta(days=days) for days in (verified, since)]
+    return ProvenBackups(moments[0], moments[1], damaged, NOW)
+
+
+@pytest.mark.parametrize(
+    ("observation", "observed"),
+    [(proven(8), "8 d ago"), (proven(0, None), "0 s ago"), (proven(None, 8), "none yet")],
+    ids=["as old as it may be", "by hand", "a new host"],
+)
+def test_backups_that_were_proven_of_late_are_well(observation: ProvenBackups, observed: str) -> None:
+    assert judge(PROVEN, observation) == Verdict(True, observed)
+
+
+@pytest.mark.parametrize(
+    ("observation", "reason"),
+    [
+        (proven(9), "no backup of database was verified within 8d."),
+        (proven(None, 9), "no backup of database was verified within 8d."),
+        (proven(None, None), "no backup of database was ever restored, and no drill is set up."),
+        (proven(1, 30, "b1"), "b1 was found damaged."),
+    ],
+    ids=["too long ago", "a timer that never fired", "never", "damaged"],
+)
+def test_backups_that_nobody_proved_are_not(observation: ProvenBackups, reason: str) -> None:
+    verdict = judge(PROVEN, observation)
+    assert (verdict.ok, verdict.reason) == (False, reason)
+    assert "playbooks/" in verdict.remedy

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Entry, Level, Verification
 from ansible_collections.composeops.stack.plugins.module_utils.checks.model import (
     BackupAgeCheck,
     CertificateCheck,
@@ -20,6 +21,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.checks.model impo
     PostgresCheck,
     RedisCheck,
     TcpCheck,
+    VerifiedAgeCheck,
     WebsocketCheck,
 )
 from ansible_collections.composeops.stack.plugins.module_utils.checks.observation import (
@@ -31,6 +33,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.checks.observatio
     NewestBackup,
     OpenPorts,
     Port,
+    ProvenBackups,
     Replied,
     Served,
 )
@@ -89,6 +92,9 @@ class Engine:
         return self._executed
 
 
+LONG_AGO = datetime(2026, 1, 1, tzinfo=timezone.utc)
+
+
 class FakeHost:
     def __init__(self, engine: Engine | None = None, newest: tuple[str, datetime] | None = None) -> None:
         self.docker = Docker(engine or Engine([]))
@@ -101,6 +107,17 @@ class FakeHost:
 
     def newest_backup(self, source: str) -> tuple[str, datetime] | None:
         return self._newest
+
+    def backups(self, source: str) -> list[Entry]:
+        verified = (Verification(LONG_AGO, Level.RESTORED, True),)
+        damaged = (Verification(LONG_AGO, Level.INTACT, False),)
+        return [
+            Entry(source, "h", "old", LONG_AGO, True, 1, verifications=verified),
+            Entry(source, "h", "new", LONG_AGO + timedelta(days=1), True, 1, verifications=damaged),
+        ]
+
+    def drilled_since(self, source: str) -> datetime | None:
+        return LONG_AGO
 
 
 def test_http_answer_is_observed() -> None:
@@ -242,6 +259,12 @@ def test_newest_backup_is_observed(newest: tuple[str, datetime] | None) -> None:
     seen = Prober(FakeHost(newest=newest)).probe(BackupAgeCheck("a", source="database"))
     assert isinstance(seen, NewestBackup)
     assert (seen.identifier, seen.created) == (newest or ("", None))
+
+
+def test_what_was_proven_is_observed() -> None:
+    seen = Prober(FakeHost()).probe(VerifiedAgeCheck("a", source="database"))
+    assert isinstance(seen, ProvenBackups)
+    assert (seen.verified, seen.drilled_since, seen.damaged) == (LONG_AGO, LONG_AGO, "new")
 
 
 LOG = LogCheck("log", stack="shop")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 
 import pytest
@@ -15,6 +16,7 @@ from tests.integration.backup_host import (
     BackupHost,
     bench_fixture,
 )
+from tests.integration.bed_host import ROOT
 
 pytestmark = pytest.mark.bed
 
@@ -112,7 +114,7 @@ def test_rows_written_while_a_dump_runs_do_not_make_its_restore_fail(bench: Back
     assert 300000 < int(bench.psql("SELECT count(*) FROM load")) < written
 
 
-@pytest.mark.parametrize(("source", "name"), [(DATABASE, "database.pgdump"), (REDIS, "dump.rdb")])
+@pytest.mark.parametrize(("source", "name"), [(DATABASE, "database.pgdump.zst.age"), (REDIS, "dump.rdb.zst.age")])
 def test_a_damaged_object_is_refused_and_the_data_still_serves(bench: BackupHost, source: str, name: str) -> None:
     bench.psql("CREATE TABLE IF NOT EXISTS still(n int)")
     bench.redis("SET", "still", "here")
@@ -209,3 +211,80 @@ def test_a_service_without_a_container_is_told_what_to_do(bench: BackupHost) -> 
         bench.up()
     assert refused["failed"]
     assert "Deploy the stack first" in refused["msg"]
+
+
+def remote(bench: BackupHost, source: str, identifier: str, name: str) -> str:
+    return f"{source}/{bench.name}/{identifier}/{name}"
+
+
+def test_only_the_operators_key_opens_an_older_backup(bench: BackupHost) -> None:
+    bench.redis("SET", "of", "the older one")
+    older = bench.backup(REDIS)
+    newest = bench.backup(REDIS)
+    assert not bench.host.module(MODULE, {"source": REDIS, "backup": newest}, check=True)["failed"]
+
+    locked = bench.host.module(MODULE, {"source": REDIS, "backup": older})
+    assert locked["failed"]
+    assert f"is encrypted to {bench.recipients[0]}, {bench.recipients[1]}" in locked["msg"]
+    another = bench.host.output("age-keygen 2>/dev/null")
+    wrong = bench.host.module(MODULE, {"source": REDIS, "backup": older, "identity": another})
+    assert "does not open backup" in wrong["msg"]
+    assert bench.recipients[1] in wrong["msg"]
+
+    bench.redis("SET", "of", "now")
+    opened = bench.host.run(
+        f"composeops restore {REDIS} --backup {older} --identity-file -", stdin=bench.identity, check=True
+    )
+    assert "keys, as in the backup" in opened.stdout
+    assert bench.redis("GET", "of") == "the older one"
+    assert not bench.host.run("grep -rl AGE-SECRET-KEY /var/lib/composeops /tmp | grep -v identity$").ok
+
+
+def test_an_object_that_was_cut_short_is_refused(bench: BackupHost) -> None:
+    identifier = bench.backup(DATABASE)
+    key = remote(bench, DATABASE, identifier, "database.pgdump.zst.age")
+    content = bench.s3.get_object(Bucket=bench.bucket, Key=key)["Body"].read()
+    bench.s3.put_object(Bucket=bench.bucket, Key=key, Body=content[: len(content) // 2])
+    planned = bench.host.module(MODULE, {"source": DATABASE}, check=True)
+    assert "bytes in the store; its manifest says" in planned["msg"]
+    refused = bench.host.module(MODULE, {"source": DATABASE})
+    assert "is damaged" in refused["msg"]
+    bench.s3.delete_object(Bucket=bench.bucket, Key=remote(bench, DATABASE, identifier, "manifest.json"))
+
+
+def test_a_backup_that_failed_its_verification_is_restored_only_when_that_is_said(bench: BackupHost) -> None:
+    identifier = bench.backup(REDIS)
+    record = "verification-20260131T023000Z-L3-failed-1f2e3d4c.json"
+    bench.s3.put_object(Bucket=bench.bucket, Key=remote(bench, REDIS, identifier, record), Body=b"{}")
+    refused = bench.host.module(MODULE, {"source": REDIS}, check=True)
+    assert refused["failed"]
+    assert "failed its last verification, to level 3" in refused["msg"]
+    planned = bench.host.module(MODULE, {"source": REDIS, "unverified": True}, check=True)
+    assert not planned["failed"]
+    assert "Its last verification failed; it is restored because that was asked for." in planned["plan"]
+
+
+def test_a_backup_is_read_with_the_commands_of_the_documentation(bench: BackupHost) -> None:
+    page = (ROOT / "docs/backups.md").read_text(encoding="utf-8").partition("## Without any of this")[2]
+    download, *commands = page.partition("```console\n")[2].partition("```")[0].strip().splitlines()
+    assert download.startswith("aws s3 cp --recursive")
+    bench.psql("CREATE TABLE IF NOT EXISTS by_hand(n int)")
+    identifier = bench.backup(DATABASE)
+    directory = "/srv/by-hand"
+    bench.host.write(f"{directory}/operator.key", bench.identity, mode="0600")
+    try:
+        # boto3 does what the first command does.
+        for key in bench.keys(DATABASE):
+            name = key.rpartition("/")[2]
+            if f"/{identifier}/" in key:
+                content = bench.s3.get_object(Bucket=bench.bucket, Key=key)["Body"].read()
+                encoded = base64.b64encode(content).decode()
+                bench.host.run(f"base64 --decode > {directory}/{name}", stdin=encoded, check=True)
+        # PostgreSQL's own tools are in its container.
+        tool = f"pg_restore() {{ docker exec -i {POSTGRES_CONTAINER} pg_restore $1 < $2; }}"
+        said = bench.host.output("\n".join(["set -eu", f"cd {directory}", tool, *commands]))
+        for stored in bench.manifest(DATABASE, identifier)["objects"]:
+            assert said.count(stored["sha256"]) == 2
+        assert "TABLE DATA public by_hand app" in said
+    finally:
+        bench.host.run(["rm", "-r", directory])

@@ -26,6 +26,14 @@ class ActionModule(ActionBase):
     def run(self, tmp: None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         super().run(tmp, task_vars)
         task_vars = task_vars or {}
+        result: dict[str, Any] = self._execute_module(
+            module_name="composeops.stack.host_state", module_args=self.prepared(task_vars), task_vars=task_vars
+        )
+        result.pop("invocation", None)
+        return result
+
+    def prepared(self, task_vars: dict[str, Any]) -> dict[str, Any]:
+        """Return the task's arguments with every content in them, as the module takes them."""
         arguments = dict(self._task.args)
         _require_quoted_modes(arguments)
         contents = Contents(self, task_vars)
@@ -36,11 +44,7 @@ class ActionModule(ActionBase):
             *(arguments.get("directories") or []),
             *({"path": path} for path in directories if path not in declared),
         ]
-        result: dict[str, Any] = self._execute_module(
-            module_name="composeops.stack.host_state", module_args=arguments, task_vars=task_vars
-        )
-        result.pop("invocation", None)
-        return result
+        return arguments
 
     def find(self, directory: str, name: str) -> str:
         """Return the path of a role's template or file."""

@@ -28,8 +28,11 @@ class Plan:
         return self.packages + self.configuration + self.units
 
 
-def make_plan(wanted: HostState, found: Found) -> Plan:
-    """Return everything that differs, in order: packages, accounts, host name, paths, kernel parameters, units."""
+def make_plan(wanted: HostState, found: Found, *, units_may_appear: bool = False) -> Plan:
+    """Return everything that differs, in order: packages, accounts, host name, paths, kernel parameters, units.
+
+    With ``units_may_appear`` something that was only foreseen may bring units which systemd does not know yet.
+    """
     packages = plan_packages(wanted, found)
     accounts, key_directories, key_files = plan_accounts(wanted.users, wanted.groups, found)
     configuration = [
@@ -39,7 +42,11 @@ def make_plan(wanted: HostState, found: Found) -> Plan:
         *plan_kernel(wanted.kernel, found.kernel),
     ]
     units = plan_units(
-        wanted.units, found.units, found.pending, changed_paths(configuration), may_appear=bool(packages)
+        wanted.units,
+        found.units,
+        found.pending,
+        changed_paths(configuration),
+        may_appear=units_may_appear or bool(packages),
     )
     return Plan(tuple(packages), tuple(configuration), tuple(units))
 

@@ -160,7 +160,8 @@ def test_the_module_predicts_drills_and_leaves_what_was_proven_of_late(bench: Ba
 
 
 def test_a_drill_reaches_nothing_and_one_that_is_killed_leaves_nothing_for_the_next(bench: BackupHost) -> None:
-    start = f"systemd-run --quiet --collect --unit drilling composeops drill {DATABASE}"
+    reset = "systemctl reset-failed drilling.service 2>/dev/null"
+    start = f"{reset}; systemd-run --quiet --collect --unit drilling composeops drill {DATABASE}"
     bench.host.run(start, check=True)
     bench.wait(f"docker ps --no-trunc --filter {LABEL} | grep -q docker-entrypoint")
     bench.host.run("systemctl kill --signal KILL drilling", check=True)

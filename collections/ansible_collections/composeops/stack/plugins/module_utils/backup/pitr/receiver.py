@@ -78,7 +78,7 @@ class Receiver:
 
     def stop(self) -> None:
         """End it; what it has finished stays. A killed service leaves its container, which goes as well."""
-        self._runner.run(["docker", "rm", "--force", container_name(self._source)], check=False)
+        self._runner.run(["docker", "rm", "--force", "--volumes", container_name(self._source)], check=False)
         if self._process is not None:
             self._process.close()
             self._process = None

@@ -35,7 +35,9 @@ set -eu
 cd "$1"
 rm -rf "$2"
 df -Pk . | tail -n 1
-stat -c %u:%g .
+owner=$(stat -c %u:%g .)
+if [ "$owner" = 0:0 ]; then owner=$(id -u postgres):$(id -g postgres); fi
+echo "$owner"
 """
 
 # pg_verifybackup compares every file with the checksums that the server made when it sent them, and reads the log
@@ -190,9 +192,7 @@ class Recovered:
                     raise ComposeOpsError(
                         "The log in the store ends before the time that is wanted.", "Choose an earlier time."
                     )
-                raise ComposeOpsError(
-                    f"PostgreSQL could not recover; it said: {said}", "Choose another backup or another time."
-                )
+                raise Damaged(f"PostgreSQL could not recover; it said: {said}", level=Level.RESTORED)
             if time.monotonic() > deadline:
                 raise ComposeOpsError("PostgreSQL took too long to recover.", "Raise the source's timeout.")
             time.sleep(POLL_SECONDS)

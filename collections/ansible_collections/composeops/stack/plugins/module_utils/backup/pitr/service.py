@@ -8,10 +8,17 @@ are taken up where they are.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Generator
 
-from ansible_collections.composeops.stack.plugins.module_utils.backup import catalogue, postgres_place, records, report
+from ansible_collections.composeops.stack.plugins.module_utils.backup import (
+    catalogue,
+    metrics,
+    postgres_place,
+    records,
+    report,
+)
 from ansible_collections.composeops.stack.plugins.module_utils.backup.encoding import programs
 from ansible_collections.composeops.stack.plugins.module_utils.backup.encoding.encode import Encoded
 from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Settings, Source
@@ -107,7 +114,7 @@ class Service:
         if self._receiver.running:
             return
         if self._receiver.place is not None:
-            self._say(f"Receiving ended: {self._receiver.why()}")
+            self._tell("receiver", f"Receiving ended: {self._receiver.why()}")
             # Whatever ended it is not asked again in the same moment.
             self._receiver.place = None
             self._due["receive"] = self._clock() + RETRY_SECONDS
@@ -120,7 +127,8 @@ class Service:
             server.ask(self._runner, place, sql.drop_slot(name))
         server.ask(self._runner, place, sql.make_slot(name))
         self._receiver.start(place, self._spool.receiving(observed.system, observed.segment.timeline))
-        self._say(f"Receiving the log of {self._source.name} from segment {observed.segment.name} on.")
+        if not self._said.get("receiver"):
+            self._say(f"Receiving the log of {self._source.name} from segment {observed.segment.name} on.")
         # After a restore there is a new timeline, which needs a base of its own at once.
         self._due["measure"] = 0.0
 
@@ -128,6 +136,7 @@ class Service:
         """End the segment that is written, if something was written that could be lost."""
         if not self._receiver.running or self._receiver.place is None:
             return
+        self._tell("receiver", "")
         self._due["mark"] = self._clock() + options.lag(self._source.point_in_time).total_seconds()
         place = self._receiver.place
         observed = server.observe(self._runner, place)
@@ -171,8 +180,19 @@ class Service:
         self._due["measure"] = self._clock() + MEASURE_SECONDS
         observed: Observed = server.observe(self._runner, self._receiver.place)
         lag = measure.of(self._bucket, self._settings.host, observed, self._spool, catalogue.now())
+        metrics.wal_lag(
+            self._settings,
+            self._source,
+            # What nobody knows is no small number.
+            seconds=math.inf if lag.problem or lag.seconds is None else lag.seconds,
+            count=lag.bytes,
+            directory=self._directory,
+        )
         self._tell("lag", f"No restore could go up to now: {lag.problem}." if lag.problem else "")
-        if lag.problem and self._clock() >= self._due["base"]:
+        if not lag.problem:
+            return
+        self._due["measure"] = self._clock() + RETRY_SECONDS
+        if self._clock() >= self._due["base"]:
             self._due["base"] = self._clock() + BASE_SECONDS
             unit = f"composeops-backup@{self._source.name}.service"
             self._say(f"Starting {unit} for a new base backup.")

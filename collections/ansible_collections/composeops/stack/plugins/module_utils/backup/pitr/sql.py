@@ -41,6 +41,12 @@ MARK = (
 )
 """One line of JSON: the moment, the segment that was ended, and the transactions that there were after it."""
 
+TOUCH = (
+    "SELECT txid_current() AS transaction \\gset\n"
+    f"SELECT json_build_object('transaction', :'transaction', 'moment', {_MOMENT});\n"
+)
+"""One line of JSON: a transaction that was committed, and a moment after it."""
+
 OBSERVE = """\
 SELECT json_build_object(
   'system_identifier', (SELECT system_identifier::text FROM pg_control_system()),
@@ -52,6 +58,15 @@ SELECT json_build_object(
   'slots', (SELECT json_object_agg(slot_name, coalesce(wal_status, '')) FROM pg_replication_slots));
 """
 """One line of JSON: where the server is. The snapshot is the same while no transaction that writes begins or ends."""
+
+
+def transaction_status(transaction: str) -> str:
+    """Return what asks whether a transaction was committed; one that a server does not know yet is an empty line."""
+    # Asked of the future, the function itself would raise.
+    return (
+        f"SELECT CASE WHEN {int(transaction)} < txid_snapshot_xmax(txid_current_snapshot()) "
+        f"THEN txid_status({int(transaction)}) END;"
+    )
 
 
 def slot(source: str) -> str:

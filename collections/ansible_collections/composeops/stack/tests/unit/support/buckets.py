@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
@@ -27,6 +27,10 @@ class MemoryBucket:
     fail_on: str = ""
     lose: int = 0
     sent: int = 0
+    paced: bool = False
+
+    def pace(self, wait: Callable[[int], None]) -> None:
+        self.paced = True
 
     def begin(self, key: str) -> str:
         self._call(f"begin {key}")
@@ -70,6 +74,9 @@ class MemoryBucket:
         with open(path, "xb") as stream:
             stream.write(content)
         return len(content), hashlib.sha256(content).hexdigest()
+
+    def digest(self, key: str) -> tuple[int, str]:
+        return len(self.contents[key]), hashlib.sha256(self.contents[key]).hexdigest()
 
     def objects(self, prefix: str) -> Iterator[tuple[str, int]]:
         return ((key, len(content)) for key, content in self.contents.items() if key.startswith(prefix))

@@ -59,7 +59,11 @@ def _drill(arguments: argparse.Namespace) -> int:
         try:
             found = Verifying(configured, source, CommandRunner(), wanted).run()
         except ComposeOpsError as error:
-            print(f"composeops: drill of {source.name} could not be made: {error}", file=sys.stderr, flush=True)
+            print(
+                "\n".join([f"composeops: drill of {source.name} could not be made: {error}", *error.notes]),
+                file=sys.stderr,
+                flush=True,
+            )
             failed = True
             continue
         failed = failed or not found.passed

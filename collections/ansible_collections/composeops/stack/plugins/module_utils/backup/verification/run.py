@@ -80,7 +80,7 @@ class Wanted:
     """Empty is the host of the settings."""
     level: Level | None = None
     """None is the highest that the kind of source has."""
-    identity: str = ""
+    identity: str = field(default="", repr=False)
     """Text of an identity file of age; without it, the one that this host keeps of its newest backup."""
 
 

@@ -219,7 +219,7 @@ def apply(drills: Drills) -> tuple[dict[str, Any], list[str]]:
         try:
             one = verifying.run()
         except ComposeOpsError as error:
-            problems.append(f"The verification of {entry.source} could not be made: {error}")
+            problems.append(" ".join([f"The verification of {entry.source} could not be made: {error}", *error.notes]))
             continue
         found.append(one)
         if not one.passed:

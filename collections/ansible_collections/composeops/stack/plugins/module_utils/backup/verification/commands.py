@@ -59,11 +59,8 @@ def _drill(arguments: argparse.Namespace) -> int:
         try:
             found = Verifying(configured, source, CommandRunner(), wanted).run()
         except ComposeOpsError as error:
-            print(
-                "\n".join([f"composeops: drill of {source.name} could not be made: {error}", *error.notes]),
-                file=sys.stderr,
-                flush=True,
-            )
+            said = [f"composeops: drill of {source.name} could not be made: {error}", *error.notes]
+            print("\n".join(said), file=sys.stderr, flush=True)
             failed = True
             continue
         failed = failed or not found.passed

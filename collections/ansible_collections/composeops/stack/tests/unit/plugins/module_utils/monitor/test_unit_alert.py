@@ -2,6 +2,8 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from ansible_collections.composeops.stack.plugins.module_utils.monitor import commands, settings, unit_alert
 from ansible_collections.composeops.stack.plugins.module_utils.monitor.model import Alert, Webhook
@@ -55,9 +57,7 @@ def test_every_webhook_gets_a_few_attempts(one: list[Outcome], asked: int, told:
     assert "Redis is down." in alert.text
 
 
-def test_a_host_without_a_monitor_has_nobody_to_tell(
-    capsys: pytest.CaptureFixture[str], tmp_path: pytest.TempPathFactory
-) -> None:
+def test_a_host_without_a_monitor_has_nobody_to_tell(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     arguments = type("Arguments", (), {"config": f"{tmp_path}/monitor.json", "unit": UNIT})()
     assert commands.alert(arguments) == 0
     assert "nobody is told" in capsys.readouterr().out

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from ansible_collections.composeops.stack.plugins.module_utils.backup import settings
@@ -32,10 +34,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Wanted]:
             outcome, level = ("passed", Level.RESTORED) if self.source == "good" else ("failed", Level.INTACT)
             found = Verification("id", self.source, "h", "h", level, outcome, "s", "f", seconds={"restore": 2.0})
             if outcome == "failed":
-                return Verification(**{**found.__dict__, "error": "A flipped bit."})
-            return Verification(
-                **{**found.__dict__, "proven": ("7 keys.",), "rto_seconds": 2.0, "notes": ("Unheard.",)}
-            )
+                return replace(found, error="A flipped bit.")
+            return replace(found, proven=("7 keys.",), rto_seconds=2.0, notes=("Unheard.",))
 
     monkeypatch.setattr(settings, "require", lambda: Settings("h", Store("b", "i", "s"), SOURCES))
     monkeypatch.setattr(commands, "Verifying", Verifying)
@@ -77,8 +77,8 @@ def test_one_source_that_fails_does_not_keep_the_others_from_being_drilled(capsy
     assert "Backup id of good: level 3" in capsys.readouterr().out
 
 
-def test_what_is_asked_for_is_handed_on(asked: list[Wanted], tmp_path: pytest.TempPathFactory) -> None:
-    key = tmp_path / "key"  # type: ignore[operator]
+def test_what_is_asked_for_is_handed_on(asked: list[Wanted], tmp_path: Path) -> None:
+    key = tmp_path / "key"
     key.write_text("AGE-SECRET-KEY")
     assert call("good", "--level", "2", "--backup", "x", "--host", "old", "--identity-file", str(key)) == 0
     assert asked == [Wanted("x", "old", Level.READABLE, "AGE-SECRET-KEY")]

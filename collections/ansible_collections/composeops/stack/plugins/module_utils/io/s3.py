@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -219,11 +220,15 @@ _NOT_ALLOWED = (
 class _Paced:
     """A part as a stream that is read no faster than it may be sent."""
 
-    def __init__(self, content: bytes | bytearray, wait: Callable[[int], None]) -> None:
-        self._left = memoryview(content)
+    PIECE = 16 * 1024
+
+    def __init__(self, content: bytes | bytearray | io.BytesIO, wait: Callable[[int], None]) -> None:
+        self._left = content.getbuffer() if isinstance(content, io.BytesIO) else memoryview(content)
         self._wait = wait
 
     def read(self, size: int) -> memoryview:
+        # However much is asked for at once: less is no end.
+        size = min(size, self.PIECE)
         piece, self._left = self._left[:size], self._left[size:]
         if piece:
             self._wait(len(piece))

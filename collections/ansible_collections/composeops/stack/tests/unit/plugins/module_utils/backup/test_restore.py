@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.composeops.stack.plugins.module_utils.backup import catalogue, layout, manifest, restore
 from ansible_collections.composeops.stack.plugins.module_utils.backup.manifest import Manifest, StoredObject
-from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Settings, Source, Store
+from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Level, Settings, Source, Store
 from ansible_collections.composeops.stack.plugins.module_utils.backup.restore import NEWEST, By, Restore
 from ansible_collections.composeops.stack.plugins.module_utils.backup.restorer import Job, Outcome, Restorer
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
@@ -57,7 +57,7 @@ class Bench:
         self.modes = {os.stat(os.path.dirname(path)).st_mode & 0o777 for path in paths.values()}
         return Outcome("database pet_before_x", "DROP DATABASE pet_before_x;", ("counted",))
 
-    def restore(self, wanted: str = NEWEST, host: str = "") -> Restore:
+    def restore(self, wanted: str = NEWEST, host: str = "", *, unverified: bool = False) -> Restore:
         return Restore(
             SETTINGS,
             SOURCE,
@@ -67,6 +67,7 @@ class Bench:
             directory=str(self.directory),
             by=By("ada", "console"),
             places=self.places,
+            unverified=unverified,
         )
 
 
@@ -177,3 +178,25 @@ def test_what_a_killed_restore_fetched_is_cleared_away(bench: Bench) -> None:
     bench.restore().apply()
     assert bench.given == {"dump": DUMP}
     assert not leftover.exists()
+
+
+def test_a_backup_that_failed_its_last_verification_is_restored_only_when_that_is_said(bench: Bench) -> None:
+    failed = layout.verification_name(catalogue.now(), Level.RESTORED, False, "0" * 8)
+    bench.bucket.contents[f"database/h/{ID}/{failed}"] = b"{}"
+    with pytest.raises(ComposeOpsError, match=f"Backup {ID} of database failed its last verification, to level 3"):
+        bench.restore().apply()
+    assert bench.given is None
+    plan = bench.restore(unverified=True).plan()
+    assert "Its last verification failed; it is restored because that was asked for." in plan.steps
+    bench.restore(unverified=True).apply()
+    assert bench.given == {"dump": DUMP}
+
+
+@pytest.mark.parametrize(
+    ("level", "said"),
+    [(Level.INTACT, "It was proven so far: intact."), (Level.RESTORED, "It was proven so far: restored and compared.")],
+)
+def test_a_plan_says_how_far_the_backup_was_proven(bench: Bench, level: Level, said: str) -> None:
+    passed = layout.verification_name(catalogue.now(), level, True, "0" * 8)
+    bench.bucket.contents[f"database/h/{ID}/{passed}"] = b"{}"
+    assert said in bench.restore().plan().steps

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import signal
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from ansible_collections.composeops.stack.plugins.module_utils.backup import catalogue, records, run
-from ansible_collections.composeops.stack.plugins.module_utils.backup.encoding import programs
+from ansible_collections.composeops.stack.plugins.module_utils.backup.encoding import identity, programs
+from ansible_collections.composeops.stack.plugins.module_utils.backup.encoding.identity import Identity
 from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Settings, Source, Store
 from ansible_collections.composeops.stack.plugins.module_utils.backup.producer import Production, Stream
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
@@ -61,8 +64,8 @@ class Bench:
         streams = zip(("dump", "roles"), self.streams, strict=True)
         yield Production(tuple(Stream(name, 10, opened) for name, opened in streams), {"o": 1}, lambda: {"i": 2})
 
-    def take(self) -> run.Taken:
-        return run.take(SETTINGS, SOURCE, RecordedRunner(), directory=self.directory)
+    def take(self, settings: Settings = SETTINGS) -> run.Taken:
+        return run.take(settings, SOURCE, RecordedRunner(), directory=self.directory)
 
     @property
     def outcome(self) -> str:
@@ -183,3 +186,68 @@ def test_one_run_of_a_source_at_a_time(bench: Bench) -> None:
     ):
         bench.take()
     assert bench.bucket.calls == []
+
+
+OWN = Identity("age1own", "AGE-SECRET-KEY-1HUSH")
+
+
+def test_a_backup_is_encrypted_to_everybody_and_to_a_key_of_its_own(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(identity, "generate", lambda runner: OWN)
+    taken = bench.take(replace(SETTINGS, recipients=("age1a", "age1b")))
+    beginning = f"database/h/{taken.manifest.id}"
+    assert sorted(bench.bucket.contents) == [
+        f"{beginning}/{name}" for name in ("dump.zst.age", "manifest.json", "roles.zst.age")
+    ]
+    assert taken.manifest.recipients == ("age1a", "age1b", "age1own")
+    assert identity.remembered("database", taken.manifest.id, bench.directory) == OWN.text
+    assert b"HUSH" not in b"".join(bench.bucket.contents.values())
+
+
+def test_the_key_of_the_last_backup_stays_when_the_next_one_fails(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = iter([OWN, Identity("age1next", "the next")])
+    monkeypatch.setattr(identity, "generate", lambda runner: next(keys))
+    encrypting = replace(SETTINGS, recipients=("age1a", "age1b"))
+    first = bench.take(encrypting)
+    bench.streams = [good(b"dump"), killed]
+    with pytest.raises(ComposeOpsError):
+        bench.take(encrypting)
+    assert identity.remembered("database", first.manifest.id, bench.directory) == OWN.text
+
+
+def test_a_key_that_could_not_be_kept_does_not_make_a_committed_backup_a_failed_one(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(identity, "generate", lambda runner: OWN)
+    monkeypatch.setattr(identity, "remember", full)
+    taken = bench.take(replace(SETTINGS, recipients=("age1a", "age1b")))
+    assert taken.notes == (
+        "The key of this backup was not kept (No space left on device): its restore needs the operator's identity.",
+    )
+    assert bench.outcome == records.COMMITTED
+
+
+def test_a_limit_of_the_bandwidth_reaches_the_bucket(bench: Bench) -> None:
+    bench.take(replace(SETTINGS, bandwidth=1 << 20))
+    assert bench.bucket.paced
+    bench.bucket.paced = False
+    bench.take()
+    assert not bench.bucket.paced
+
+
+def test_each_object_is_watched_while_it_is_sent(bench: Bench) -> None:
+    seen = []
+
+    @contextlib.contextmanager
+    def watch(name: str, read: Callable[[], int | None], sent: Callable[[], int]) -> Iterator[None]:
+        yield
+        seen.append((name, read(), sent()))
+
+    run.take(SETTINGS, SOURCE, RecordedRunner(), directory=bench.directory, watch=watch)
+    assert seen == [("dump", 4, 4), ("roles", 5, 5)]

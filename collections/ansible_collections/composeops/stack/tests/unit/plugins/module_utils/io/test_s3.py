@@ -132,3 +132,24 @@ def test_a_request_carries_no_checksum_that_other_stores_refuse() -> None:
     with http_server(answer) as port:
         assert bucket(f"http://127.0.0.1:{port}").part("dump", "1", 1, b"content") == '"tag"'
     assert not [name for name in seen if "checksum" in name or name == "x-amz-trailer"]
+
+
+@pytest.mark.parametrize("part", [b"x" * 100_000, bytearray(b"x" * 100_000)], ids=["bytes", "bytearray"])
+def test_a_part_passes_the_pace_in_pieces_and_arrives_whole(part: bytes | bytearray) -> None:
+    arrived: list[bytes] = []
+    pieces: list[int] = []
+
+    def answer(request: http.server.BaseHTTPRequestHandler) -> None:
+        arrived.append(request.rfile.read(int(request.headers["Content-Length"])))
+        request.send_response(200)
+        request.send_header("Content-Length", "0")
+        request.send_header("ETag", "tag")
+        request.end_headers()
+
+    with http_server(answer) as port:
+        store = bucket(f"http://127.0.0.1:{port}")
+        store.pace(pieces.append)
+        assert store.part("dump", "upload", 1, part) == "tag"
+    assert arrived == [bytes(part)]
+    assert sum(pieces) == len(part)
+    assert max(pieces) <= 16 * 1024

@@ -17,6 +17,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.backup import arc
 from ansible_collections.composeops.stack.plugins.module_utils.backup.archive import Root, Tally
 from ansible_collections.composeops.stack.plugins.module_utils.backup.damage import Damaged
 from ansible_collections.composeops.stack.plugins.module_utils.backup.verification.verifier import Paths, Task, Verifier
+from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 
 _CHUNK = 1024 * 1024
 _BROKEN = (tarfile.TarError, EOFError, zlib.error, ValueError)
@@ -52,6 +53,11 @@ def restore(task: Task, paths: Paths) -> list[str]:
             archive_restore.unpack(paths[_object(task)], places)
         except _BROKEN as error:
             raise Damaged(f"Backup {task.manifest.id} cannot be unpacked: {error}.") from error
+        except OSError as error:
+            raise ComposeOpsError(
+                f"Backup {task.manifest.id} was not unpacked: {error.strerror}: {error.filename}.",
+                f"Look at the disk of {task.directory}; nothing is known of the backup.",
+            ) from error
         found = archive.tally(places)
         archive.check(task.manifest.invariants, found)
     return [f"{found.entries} entries were unpacked; names, kinds, owners, modes and contents are as backed up."]

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -88,6 +90,16 @@ def test_another_content_is_damage(backup: Backup, step: object) -> None:
 def test_a_disk_that_is_too_small_says_nothing_of_the_backup(backup: Backup) -> None:
     backup.task.manifest.origin["bytes"] = 10**18  # type: ignore[index]
     with pytest.raises(ComposeOpsError, match="free") as raised:
+        files.restore(backup.task, backup.paths)
+    assert not isinstance(raised.value, Damaged)
+
+
+def test_a_disk_that_fails_says_nothing_of_the_backup(backup: Backup, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_arguments: object, **_options: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "one")
+
+    monkeypatch.setattr(shutil, "copyfileobj", full)
+    with pytest.raises(ComposeOpsError, match="was not unpacked: No space left on device") as raised:
         files.restore(backup.task, backup.paths)
     assert not isinstance(raised.value, Damaged)
 

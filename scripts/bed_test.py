@@ -26,9 +26,10 @@ GROUPS = {
     "backup": ["test_backup.py", "test_backup_info.py", "test_backup_restore.py"],
     "drill": ["test_backup_verify.py"],
     "edge": ["test_nginx_sites.py", "test_certificates.py"],
+    "pitr": ["test_backup_point_in_time.py"],
     "lock": ["test_stack_lock.py"],
     "compose": ["test_compose_files.py"],
-    "host": ["test_host_state.py", "test_program.py"],
+    "host": ["test_host_state.py", "test_program.py", "test_confirmed_state.py"],
     "checks": ["test_checks.py", "test_preflight.py"],
     "monitor": ["test_monitor.py"],
 }

@@ -25,6 +25,8 @@ GROUPS = {
     "stack": ["test_secrets.py", "test_stack.py", "test_stack_info.py", "test_release.py"],
     "backup": ["test_backup.py", "test_backup_info.py", "test_backup_restore.py"],
     "drill": ["test_backup_verify.py"],
+    "recover": ["test_recover.py"],
+    "accidents": ["test_backup_accidents.py", "test_backup_prune.py"],
     "edge": ["test_nginx_sites.py", "test_certificates.py"],
     "pitr": ["test_backup_point_in_time.py"],
     "lock": ["test_stack_lock.py"],

@@ -104,12 +104,16 @@ class BackupHost:
         self._authority = tempfile.NamedTemporaryFile("w", suffix=".pem")  # noqa: SIM115 (as long as the client)
         self._authority.write(self.store["ca"])
         self._authority.flush()
-        self.s3 = boto3.client(
+        self.s3 = self.client(self.prune_store)
+
+    def client(self, store: dict[str, Any]) -> Any:
+        """Return a client of the bed's store with the keys of ``store``."""
+        return boto3.client(
             "s3",
-            endpoint_url=self.store["endpoint"],
-            aws_access_key_id=self.prune_store["access_key"],
-            aws_secret_access_key=self.prune_store["secret_key"],
-            region_name=self.store["region"],
+            endpoint_url=store["endpoint"],
+            aws_access_key_id=store["access_key"],
+            aws_secret_access_key=store["secret_key"],
+            region_name=store["region"],
             verify=self._authority.name or None,
             config=Config(s3={"addressing_style": "path"}),
         )

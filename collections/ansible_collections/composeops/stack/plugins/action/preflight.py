@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import yaml
@@ -38,7 +38,7 @@ class ActionModule(ActionBase):
         variables = task_vars or {}
         arguments = dict(self._task.args)
         skip = set(arguments.get("skip") or [])
-        problems = self._variables(variables)
+        problems = self._variables(variables, arguments.pop("arguments", None) or [])
         stacks, found = self._stacks(arguments.get("stacks") or [])
         problems += found
         arguments["stacks"] = stacks
@@ -62,7 +62,7 @@ class ActionModule(ActionBase):
             result.update(failed=True, msg=message(problems))
         return result
 
-    def _variables(self, variables: Mapping[str, Any]) -> list[Problem]:
+    def _variables(self, variables: Mapping[str, Any], taken: Collection[str]) -> list[Problem]:
         """Return variables that no role knows, or whose values no role takes."""
         if self._task._role is None:
             return []
@@ -74,7 +74,7 @@ class ActionModule(ActionBase):
             problems += known.invalid_role_variables(roles[role], variables, self._templar)
         options = {option for role in roles.values() for option in role}
         told = {problem.message.split(" ", 1)[0] for problem in problems}
-        extra = known.extra_variables() - options - told
+        extra = known.extra_variables() - options - told - set(taken)
         if extra:
             sources = known.command_line_inventory()
             options |= known.inventory_variables(str(variables["inventory_hostname"]), sources)

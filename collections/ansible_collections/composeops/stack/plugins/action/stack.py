@@ -36,7 +36,7 @@ class ActionModule(ActionBase):
         compose_file = arguments.pop("compose_file", None)
         directory = arguments.pop("files_directory", None)
         notes: list[str] = []
-        if compose_file and arguments.get("state", "present") == "present":
+        if compose_file and arguments.get("state", "present") in ("present", "data"):
             path = self._loader.path_dwim(str(compose_file))
             text = self._read(path).decode("utf-8", "replace")
             arguments["compose"] = text

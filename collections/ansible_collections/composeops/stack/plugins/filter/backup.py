@@ -88,6 +88,16 @@ def backup_timer_units(sources: Sequence[Source]) -> list[dict[str, Any]]:
     return units
 
 
+def backup_services(sources: Sequence[Source]) -> dict[str, list[str]]:
+    """Return the services that keep the data of the sources, by stack."""
+    found: dict[str, list[str]] = {}
+    for source in _present(sources):
+        service = source.get("service")
+        if service and service not in found.setdefault(source["stack"], []):
+            found[source["stack"]].append(service)
+    return found
+
+
 def _timer(name: str, path: str, *, wanted: bool) -> dict[str, Any]:
     return {"name": name, "enabled": wanted, "state": "started" if wanted else "stopped", "restart_on": [path]}
 
@@ -103,6 +113,7 @@ class FilterModule:
         return {
             "backup_settings": backup_settings,
             "backup_cpu_file": backup_cpu_file,
+            "backup_services": backup_services,
             "backup_timer_files": backup_timer_files,
             "backup_timer_units": backup_timer_units,
         }

@@ -187,6 +187,11 @@ options:
     elements: str
     default: []
     choices: [system, variables, secrets, ports, names, disk, memory, clock, compose, images, bucket, monitor]
+  arguments:
+    description: Names that the playbook takes with C(-e), which M(composeops.stack.arguments) has looked at already.
+    type: list
+    elements: str
+    default: []
 attributes:
   check_mode:
     description: Can run in check mode and return changed status prediction without modifying the target.
@@ -328,6 +333,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     # It holds the URLs of webhooks; the action plugin keeps it back.
     "monitor": {"type": "dict", "no_log": True},
     "skip": {"type": "list", "elements": "str", "default": [], "choices": list(SUBJECTS)},
+    "arguments": {"type": "list", "elements": "str", "default": []},
 }
 
 

@@ -35,12 +35,15 @@ options:
       - V(stopped) stops its containers and keeps them, over a reboot too, until V(present) or V(restarted).
       - V(restarted) restarts its containers and waits until they are healthy; this always reports a change.
       - V(absent) removes its containers and networks and the files of the deployment. Volumes and secrets stay.
+      - V(data) makes its volumes and starts O(services) alone, with what they depend on, for data to be restored into.
+        It leaves no release, so that V(present) is the first deployment after it. A stack that was deployed is left
+        alone.
     type: str
-    choices: [present, stopped, restarted, absent]
+    choices: [present, stopped, restarted, absent, data]
     default: present
   compose_file:
     description:
-      - The compose file, on the controller. Required with O(state=present).
+      - The compose file, on the controller. Required with O(state=present) and O(state=data).
     type: path
   files_directory:
     description:
@@ -268,7 +271,7 @@ options:
     type: str
     default: ""
   services:
-    description: With O(state=stopped) or O(state=restarted), only these services.
+    description: With O(state=stopped) or O(state=restarted), only these services. With O(state=data), those to start.
     type: list
     elements: str
     default: []
@@ -487,6 +490,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.release.deploymen
     require_secrets,
 )
 from ansible_collections.composeops.stack.plugins.module_utils.release.diff import differences
+from ansible_collections.composeops.stack.plugins.module_utils.release.foundation import alone, lay
 from ansible_collections.composeops.stack.plugins.module_utils.release.history import History
 from ansible_collections.composeops.stack.plugins.module_utils.release.model import (
     CanaryPolicy,
@@ -502,9 +506,10 @@ from ansible_collections.composeops.stack.plugins.module_utils.release.operation
 from ansible_collections.composeops.stack.plugins.module_utils.release.run import PLACES, StackRun, stack_run
 from ansible_collections.composeops.stack.plugins.module_utils.secrets import store
 
+STATES = ["present", "stopped", "restarted", "absent", "data"]
 ARGUMENT_SPEC: dict[str, Any] = {
     "name": {"type": "str", "required": True},
-    "state": {"type": "str", "choices": ["present", "stopped", "restarted", "absent"], "default": "present"},
+    "state": {"type": "str", "choices": STATES, "default": "present"},
     "compose_file": {"type": "path"},
     "files_directory": {"type": "path"},
     "environment": {"type": "dict", "default": {}},
@@ -609,9 +614,9 @@ def request_from(params: Mapping[str, Any]) -> StackRequest:
             f"Stack {params['name']}: compose_file is missing.",
             "Name the compose file, which is read on the controller.",
         )
-    if params["services"]:
+    if params["services"] and params["state"] == "present":
         raise InvalidInput(
-            f"Stack {params['name']}: services goes with state stopped or restarted, not present.",
+            f"Stack {params['name']}: services goes with state stopped, restarted or data, not present.",
             "Leave it out: a deployment always moves the whole stack.",
         )
     store.path(params["name"])
@@ -765,6 +770,7 @@ OPERATIONS: dict[str, Operation] = {
     "stopped": "stop",
     "restarted": "restart",
     "absent": "remove",
+    "data": "deploy",
 }
 """What the states are called where it is told who does what."""
 
@@ -774,8 +780,20 @@ def run(params: Mapping[str, Any], *, check: bool) -> dict[str, Any]:
     store.path(stack)
     options = {"operator": params["operator"], "wait": params["lock_wait"], "places": PLACES}
     with stack_run(stack, OPERATIONS[wanted], check=check, **options) as work:
-        result = (present if wanted == "present" else other)(params, work, check=check)
+        result = {"present": present, "data": data}.get(wanted, other)(params, work, check=check)
     return {**result, "warnings": work.notes} if work.notes else result
+
+
+def data(params: Mapping[str, Any], work: StackRun, *, check: bool) -> dict[str, Any]:
+    """Make what data is restored into."""
+    services = params["services"]
+    request = alone(request_from(params), services)
+    deployment = Deployment(request, CommandRunner(), only=services)
+    planned = lay(deployment, services, check=True)
+    if planned.changed and not check:
+        work.begin()
+        lay(deployment, services, check=False)
+    return {"changed": planned.changed, "plan": list(planned.plan), "services": [], "diff": []}
 
 
 def other(params: Mapping[str, Any], work: StackRun, *, check: bool) -> dict[str, Any]:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
@@ -42,8 +42,9 @@ class Deployment(Survey):
         secrets: str = store.DIRECTORY,
         active: str = active.DIRECTORY,
         repeats: int = 0,
+        only: Collection[str] = (),
     ) -> None:
-        super().__init__(request, runner, clock=clock, root=root, secrets=secrets, active=active)
+        super().__init__(request, runner, clock=clock, root=root, secrets=secrets, active=active, only=only)
         self.going_back = bool(repeats)
         self._ledger = Ledger(self, repeats)
         self._undo = Undo(self)

@@ -4,19 +4,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.composeops.stack.plugins.module_utils.errors import InvalidInput
 from ansible_collections.composeops.stack.plugins.module_utils.io import sockets
 from ansible_collections.composeops.stack.plugins.module_utils.release import lines, ports, render, state
+from ansible_collections.composeops.stack.plugins.module_utils.release.coloured import Volume, own_volumes
 from ansible_collections.composeops.stack.plugins.module_utils.release.colours import BLUE, COLOURS
 from ansible_collections.composeops.stack.plugins.module_utils.release.compose import Compose
 from ansible_collections.composeops.stack.plugins.module_utils.release.containers import Container
+from ansible_collections.composeops.stack.plugins.module_utils.release.dependencies import with_dependencies
 from ansible_collections.composeops.stack.plugins.module_utils.release.model import StackRequest
 from ansible_collections.composeops.stack.plugins.module_utils.release.placement import Placement, place
 from ansible_collections.composeops.stack.plugins.module_utils.release.project import ProjectDirectory, ProjectFiles
@@ -41,23 +44,27 @@ class Renderer:
     """Renders one request with the values and the fingerprint key of this host."""
 
     def __init__(
-        self, request: StackRequest, compose: Compose, *, secrets: Mapping[str, str], key: bytes, root: str
+        self,
+        request: StackRequest,
+        compose: Compose,
+        *,
+        secrets: Mapping[str, str],
+        key: bytes,
+        root: str,
+        only: Collection[str] = (),
     ) -> None:
         self._request = request
         self._compose = compose
         self._secrets = secrets
         self._key = key
         self._root = root
+        self._only = only
 
     def render(self, record: StackState | None, containers: Sequence[Container]) -> Rendered:
         """Return the stack as it is to run here, checked by compose, and the files it consists of."""
         request = self._request
-        environment = {**request.environment, **render.marks(request.secrets)}
-        with tempfile.TemporaryDirectory(prefix="composeops-") as parent:
-            path = os.path.join(parent, "stack")
-            aside = ProjectDirectory(path)
-            aside.write(ProjectFiles("{}", "", request.files))
-            canonical = self._compose.canonical(request.compose, request.source, path, environment)
+        with self._read() as (aside, whole):
+            canonical = with_dependencies(whole, self._only) if self._only else whole
             self._check_external(canonical)
             placement = place(canonical, request)
             endpoints = self._endpoints(record, containers, render.replicas(canonical), placement)
@@ -80,8 +87,24 @@ class Renderer:
             # One colour is as valid as the other.
             for checked in [*([files] if rendering.services else []), *list(of_colours.values())[:1]]:
                 aside.write(checked)
-                self._compose.validate(path)
+                self._compose.validate(aside.path)
         return Rendered(rendering, files, of_colours)
+
+    def volumes(self) -> tuple[Volume, ...]:
+        """Return every volume that the services use and compose would make."""
+        with self._read() as (_aside, canonical):
+            directory = state.directory(self._request.name, self._root)
+            return own_volumes(canonical, self._request.name, set(canonical["services"]), directory)
+
+    @contextlib.contextmanager
+    def _read(self) -> Iterator[tuple[ProjectDirectory, dict[str, Any]]]:
+        """Give a directory aside with the files of the stack in it, and its compose file as compose understands it."""
+        request = self._request
+        environment = {**request.environment, **render.marks(request.secrets)}
+        with tempfile.TemporaryDirectory(prefix="composeops-") as parent:
+            aside = ProjectDirectory(os.path.join(parent, "stack"))
+            aside.write(ProjectFiles("{}", "", request.files))
+            yield aside, self._compose.canonical(request.compose, request.source, aside.path, environment)
 
     def _check_external(self, canonical: Mapping[str, Any]) -> None:
         """Refuse what is said to be on this host and is not: compose finds out in the middle of a start."""

@@ -27,6 +27,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.release.colour_pl
     plan_colours,
     warm_after,
 )
+from ansible_collections.composeops.stack.plugins.module_utils.release.coloured import Volume
 from ansible_collections.composeops.stack.plugins.module_utils.release.colours import BLUE
 from ansible_collections.composeops.stack.plugins.module_utils.release.compose import COMPOSE_FILE
 from ansible_collections.composeops.stack.plugins.module_utils.release.containers import Container, parse
@@ -49,7 +50,7 @@ class Survey:
     """One stack on this host, as it is and as it is to be.
 
     ``root`` and ``secrets`` are the directories of records and secrets, ``active`` is where the edge looks which colour
-    serves.
+    serves. ``only`` names services, where it is not all that are rendered.
     """
 
     going_back = False
@@ -64,8 +65,10 @@ class Survey:
         root: str = state.DIRECTORY,
         secrets: str = store.DIRECTORY,
         active: str = active.DIRECTORY,
+        only: Collection[str] = (),
     ) -> None:
         self.request = request
+        self._only = only
         self.root = root
         self.clock = clock or SystemClock()
         self.docker = Docker(runner)
@@ -153,8 +156,7 @@ class Survey:
 
     def render(self, observed: Observation, inputs: str) -> Target:
         """Return what is to be there, rendered anew for every colour."""
-        renderer = Renderer(self.request, self.base.compose, secrets=self._values, key=self._key, root=self.root)
-        rendered = renderer.render(observed.record, observed.containers)
+        rendered = self._renderer().render(observed.record, observed.containers)
         rendering = rendered.rendering
         return Target(
             services=rendering.services,
@@ -167,6 +169,20 @@ class Survey:
             colours=rendered.colours,
             volumes=rendering.volumes,
             rendered=True,
+        )
+
+    def volumes(self) -> tuple[Volume, ...]:
+        """Return every volume of the stack that compose would make."""
+        return self._renderer().volumes()
+
+    def _renderer(self) -> Renderer:
+        return Renderer(
+            self.request,
+            self.base.compose,
+            secrets=self._values,
+            key=self._key,
+            root=self.root,
+            only=self._only,
         )
 
     def plan(self, observed: Observation, target: Target) -> DeploymentPlan:

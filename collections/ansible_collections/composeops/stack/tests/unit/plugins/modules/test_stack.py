@@ -55,11 +55,9 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
     for kind in (deployment.Deployment, operations.Operations):
         initialise = kind.__init__
 
-        def here(self: Any, name: Any, runner: Any, _initialise: Callable[..., None] = initialise) -> None:
-            root, secrets = str(tmp_path / "stacks"), str(tmp_path / "secrets")
-            _initialise(
-                self, name, runner, clock=fake.clock, root=root, secrets=secrets, active=str(tmp_path / "active")
-            )
+        def here(self: Any, name: Any, runner: Any, _initialise: Callable[..., None] = initialise, **more: Any) -> None:
+            root, secrets, active = (str(tmp_path / kept) for kept in ("stacks", "secrets", "active"))
+            _initialise(self, name, runner, clock=fake.clock, root=root, secrets=secrets, active=active, **more)
 
         monkeypatch.setattr(kind, "__init__", here)
     return fake
@@ -95,7 +93,10 @@ def test_pet_06_thirty_tries_five_seconds_apart_unless_told_otherwise() -> None:
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "no compose file": ({}, "compose_file is missing"),
-    "services with a deployment": ({"compose": COMPOSE, "services": ["web"]}, "goes with state stopped or restarted"),
+    "services with a deployment": (
+        {"compose": COMPOSE, "services": ["web"]},
+        "goes with state stopped, restarted or data",
+    ),
     "no attempts": ({"compose": COMPOSE, "health": {"attempts": 0}}, "at least one attempt"),
     "a file outside": (
         {"compose": COMPOSE, "files": [{"path": "../x", "content": ""}]},
@@ -272,3 +273,33 @@ def test_information_before_and_after_a_deployment(engine: FakeEngine) -> None:
 def test_the_directories_are_the_documented_ones() -> None:
     assert state.path("shop") == "/var/lib/composeops/stacks/shop/state.json"
     assert store.path("shop") == "/etc/composeops/secrets/shop.json"
+
+
+DATA = json.dumps(
+    {
+        "name": "shop",
+        "services": {
+            "web": {"image": "web:1", "depends_on": {"db": {"condition": "service_started"}}},
+            "db": {"image": "db:1", "volumes": [{"type": "volume", "source": "rows", "target": "/rows"}]},
+        },
+        "volumes": {"rows": {"name": "shop_rows"}},
+    }
+)
+
+
+def test_data_alone_leaves_no_release_and_the_first_deployment_goes_on_from_it(
+    engine: FakeEngine, tmp_path: Path
+) -> None:
+    engine.images["db:1"] = "sha256:db1"
+    options = {"compose": DATA, "operator": "ada"}
+    wanted = parameters(**options, state="data", services=["db"])
+    predicted = stack.run(wanted, check=True)
+    done = stack.run(wanted, check=False)
+    assert predicted["changed"] and done["changed"]
+    assert predicted["plan"] == done["plan"]
+    assert list(engine.containers) == ["db-1"]
+    assert state.read_state("shop", str(tmp_path / "stacks")) is None
+    assert not stack.run(wanted, check=False)["changed"]
+    deployed = stack.run(parameters(**options), check=False)
+    assert deployed["release"] == 1
+    assert not stack.run(wanted, check=False)["changed"]

@@ -9,11 +9,11 @@ import sys
 from typing import Any
 
 from ansible_collections.composeops.stack.plugins.module_utils.backup import settings
+from ansible_collections.composeops.stack.plugins.module_utils.backup.encoding import identity
 from ansible_collections.composeops.stack.plugins.module_utils.backup.verification import plan
 from ansible_collections.composeops.stack.plugins.module_utils.backup.verification.record import Verification
 from ansible_collections.composeops.stack.plugins.module_utils.backup.verification.run import NEWEST, Verifying, Wanted
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError, InvalidInput
-from ansible_collections.composeops.stack.plugins.module_utils.io import files
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import CommandRunner
 
 
@@ -37,7 +37,9 @@ def register(subparsers: Any) -> None:
     drill.add_argument("--backup", default=NEWEST, metavar="ID", help="an id of `composeops list`")
     drill.add_argument("--host", default="", help="the host that made the backup, where it is not this one")
     drill.add_argument(
-        "--identity-file", metavar="FILE", help="a private key of age, for a backup that is not this host's newest"
+        "--identity-file",
+        metavar="FILE",
+        help="identity file of age, or - for the input, for a backup that is not this host's newest",
     )
     drill.set_defaults(handler=_drill)
 
@@ -51,7 +53,7 @@ def _drill(arguments: argparse.Namespace) -> int:
         backup=arguments.backup,
         host=arguments.host,
         level=None if arguments.level is None else plan.level(arguments.level),
-        identity=_identity(arguments.identity_file),
+        identity=identity.given(arguments.identity_file),
     )
     configured = settings.require()
     failed = False
@@ -79,12 +81,3 @@ def _say(found: Verification) -> None:
     rto = f" Restoring it takes about {found.rto_seconds:.0f} s." if found.rto_seconds is not None else ""
     reached = f"level {found.level.value}, {plan.WORDS[found.level]}"
     print(f"Backup {found.backup} of {found.source}: {reached} ({steps}).{rto}", flush=True)
-
-
-def _identity(path: str | None) -> str:
-    if path is None:
-        return ""
-    text = files.read_text(path)
-    if text is None:
-        raise InvalidInput(f"{path} is not there.", "Name the file that age-keygen wrote.")
-    return text

@@ -92,7 +92,7 @@ def test_what_is_asked_for_is_handed_on(asked: list[Wanted], tmp_path: Path) -> 
         (["good", "--all"], "Which sources"),
         (["good", "bad", "--backup", "x"], "A backup is of one source"),
         (["good", "--level", "5"], "There is no level 5"),
-        (["good", "--identity-file", "/nowhere/key"], "/nowhere/key is not there"),
+        (["good", "--identity-file", "/nowhere/key"], "There is no identity file /nowhere/key"),
     ],
     ids=["no source", "all and one", "one backup of two", "level", "no key"],
 )

@@ -14,7 +14,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.backup.model impo
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError, InvalidInput
 
 MEBIBYTE = 1024 * 1024
-SMALLEST_PART = 16 * MEBIBYTE
+SMALLEST_PART = 8 * MEBIBYTE
 LARGEST_PART = 512 * MEBIBYTE
 MOST_PARTS = 10_000
 STALE_UPLOAD = timedelta(hours=24)

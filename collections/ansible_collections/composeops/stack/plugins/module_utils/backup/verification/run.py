@@ -28,7 +28,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.backup import (
 )
 from ansible_collections.composeops.stack.plugins.module_utils.backup.damage import Damaged
 from ansible_collections.composeops.stack.plugins.module_utils.backup.encoding import identity as identities
-from ansible_collections.composeops.stack.plugins.module_utils.backup.interruption import interruptible
+from ansible_collections.composeops.stack.plugins.module_utils.backup.interruption import Interrupted, interruptible
 from ansible_collections.composeops.stack.plugins.module_utils.backup.manifest import Manifest
 from ansible_collections.composeops.stack.plugins.module_utils.backup.model import (
     FILES,
@@ -66,6 +66,10 @@ VERIFIERS: dict[str, Verifier] = {
     MONGO: mongo.VERIFIER,
     FILES: files.VERIFIER,
 }
+
+POLL_SECONDS = 0.2
+KEEPING_SECONDS = 30.0
+"""How long a run may take from its commit to keeping its key."""
 
 NEWEST = "newest"
 """The word that names the newest backup that can be believed."""
@@ -144,7 +148,7 @@ class Verifying:
         began = time.monotonic()
         with interruptible(), exclusive(lock, f"drill of {source.name}"):
             try:
-                found = self._verify()
+                found = self._verify_newest()
             except BaseException as error:
                 metrics.drill_failed(self._settings, source, time.monotonic() - began, self._directory)
                 untold = self._tell({"error": str(error)}, success=False)
@@ -159,8 +163,20 @@ class Verifying:
         told = {"source": self._source.name, "host": self._settings.host, **said}
         return aftermath.heartbeat(self._source.drill_heartbeat_url, "drill", told, success=success)
 
-    def _verify(self) -> Verification:
+    def _verify_newest(self) -> Verification:
+        """Verify; once more where a backup was taken meanwhile, with whose key that of the one before went."""
         entry, _listed = self.chosen()
+        try:
+            return self._verify(entry)
+        except Interrupted:
+            raise
+        except ComposeOpsError:
+            newest, _listed = self.chosen()
+            if newest.id == entry.id:
+                raise
+            return self._verify(newest)
+
+    def _verify(self, entry: Entry) -> Verification:
         found = _Found(entry, _second())
         with self._own_directory() as directory:
             try:
@@ -206,10 +222,20 @@ class Verifying:
         """Return what decrypts a backup; raise where nothing here does."""
         if not manifest.recipients:
             return None
-        given = self._wanted.identity
-        identity = given or identities.remembered(self._source.name, manifest.id, self._directory)
+        identity = self._wanted.identity or self._remembered(manifest.id)
         identities.require_fit(identity, manifest.recipients, manifest.id, self._runner)
         return identity
+
+    def _remembered(self, backup_id: str) -> str | None:
+        """Return the key that this host keeps of a backup; a run that has just committed it keeps its key next."""
+        deadline = time.monotonic() + KEEPING_SECONDS
+        while True:
+            last = records.read(self._source.name, self._directory)
+            kept = identities.remembered(self._source.name, backup_id, self._directory)
+            under_way = last is not None and (last.id, last.outcome) == (backup_id, records.RUNNING)
+            if kept is not None or not under_way or time.monotonic() > deadline:
+                return kept
+            time.sleep(POLL_SECONDS)
 
     def _compare(self, entry: Entry, manifest: Manifest) -> None:
         """Read every object and compare it with the manifest; nothing is kept, and no key is needed."""

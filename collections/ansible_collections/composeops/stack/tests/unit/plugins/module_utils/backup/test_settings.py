@@ -149,3 +149,22 @@ def test_what_the_role_was_told_is_looked_at(changes: dict[str, Any], message: s
 
 def test_a_host_that_was_set_up_before_there_were_keys_goes_on_without() -> None:
     assert (settings.parse(text()).recipients, settings.parse(text()).bandwidth) == ((), 0)
+
+
+@pytest.mark.parametrize("option", ["heartbeat_url", "drill_heartbeat_url"])
+@pytest.mark.parametrize(
+    "url",
+    ["hc.example/hush", "ftp://hc.example/hush", "https:///hush", "https://hc.example/hush#x", "https://h y/hush"],
+)
+def test_a_heartbeat_goes_to_a_url_that_is_said_nowhere(option: str, url: str) -> None:
+    good = settings.parse(text(sources=[{**REDIS, option: "https://hc.example/hush"}]))
+    assert getattr(good.source("redis"), option) == "https://hc.example/hush"
+    assert "hush" not in repr(good)
+    with pytest.raises(InvalidInput, match=f"{option} is no URL") as raised:
+        settings.parse(text(sources=[{**REDIS, option: url}]))
+    assert "hush" not in str(raised.value)
+
+
+def test_a_source_is_drilled_every_week_unless_it_says_otherwise() -> None:
+    read = settings.parse(text(sources=[REDIS, {**DATABASE, "drill": "never"}]))
+    assert [source.drill for source in read.sources] == ["weekly", "never"]

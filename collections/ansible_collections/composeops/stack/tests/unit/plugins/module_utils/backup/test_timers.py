@@ -24,3 +24,19 @@ def test_a_schedule_is_a_word_or_a_calendar_expression(schedule: str, expression
 
 def test_a_timer_is_named_after_its_service() -> None:
     assert timers.path("database") == "/etc/systemd/system/composeops-backup@database.timer"
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expression"),
+    [
+        ("daily", "*-*-* 04:30:00"),
+        ("weekly", "Sun *-*-* 04:30:00"),
+        ("monthly", "*-*-01 04:30:00"),
+        ("Mon..Fri 05:00", "Mon..Fri 05:00"),
+    ],
+)
+def test_drills_come_after_the_backups_of_the_night(schedule: str, expression: str) -> None:
+    text = timers.drill_text("database", schedule)
+    assert f"\nOnCalendar={expression}\n" in text
+    assert "\nPersistent=true\n" in text
+    assert timers.drill_path("database") == "/etc/systemd/system/composeops-drill@database.timer"

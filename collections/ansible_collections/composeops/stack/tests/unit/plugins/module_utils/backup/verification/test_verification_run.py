@@ -6,13 +6,14 @@ import hashlib
 import json
 import os
 import signal
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.composeops.stack.plugins.module_utils.backup import aftermath, catalogue, manifest
+from ansible_collections.composeops.stack.plugins.module_utils.backup import aftermath, catalogue, manifest, records
 from ansible_collections.composeops.stack.plugins.module_utils.backup.damage import Damaged
 from ansible_collections.composeops.stack.plugins.module_utils.backup.encoding import identity
 from ansible_collections.composeops.stack.plugins.module_utils.backup.manifest import Manifest, StoredObject
@@ -236,6 +237,34 @@ def test_an_encrypted_backup_needs_a_key_only_where_it_is_read(bench: Bench) -> 
     identity.remember("database", ID, identity.Identity("age1host", "AGE-SECRET-KEY-HOST"), bench.directory)
     bench.runner.answer = lambda argv: (0, "age1host\n" if argv[0] == "age-keygen" else "", "")
     assert bench.verify().level == Level.RESTORED
+
+
+def test_a_run_that_has_just_committed_is_waited_for_until_it_keeps_its_key(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.put(recipients=("age1operator", "age1host"))
+    bench.runner.answer = lambda argv: (0, "age1host\n" if argv[0] == "age-keygen" else "", "")
+    running = records.Record("database", ID, records.RUNNING, "s", process=records.process(os.getpid()))
+    records.write(running, bench.directory)
+    key = identity.Identity("age1host", "AGE-SECRET-KEY-HOST")
+    monkeypatch.setattr(time, "sleep", lambda _seconds: identity.remember("database", ID, key, bench.directory))
+    assert bench.verify().level == Level.RESTORED
+
+
+def test_a_backup_that_was_taken_meanwhile_is_verified_instead(bench: Bench) -> None:
+    newer = ID.replace("T02", "T03")
+
+    def replaced() -> None:
+        bench.restore = lambda: None
+        for key in [key for key in bench.bucket.contents if ID in key]:
+            bench.bucket.contents[key.replace(ID, newer)] = bench.bucket.contents[key].replace(
+                ID.encode(), newer.encode()
+            )
+        raise ComposeOpsError("The key is that of a newer backup.")
+
+    bench.restore = replaced
+    assert bench.verify().backup == newer
+    assert [written["backup"] for written in bench.records] == [newer]
 
 
 def test_the_backup_of_another_host_may_be_named(bench: Bench) -> None:

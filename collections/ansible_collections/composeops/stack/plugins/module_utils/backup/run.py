@@ -68,6 +68,15 @@ class Taken:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Way:
+    """How streams get to the bucket: until when, with room for parts where, and watched by whom."""
+
+    deadline: float
+    directory: str
+    watch: Watch
+
+
 def take(
     settings: Settings,
     source: Source,
@@ -106,7 +115,7 @@ def take(
                 identifier, source.name, settings.host, source.type, record.started, "", (), recipients=recipients
             )
             with PRODUCERS[source.type](source, runner, deadline) as production:
-                committed = _transfer(bucket, beginning, production, deadline, watch)
+                committed = _transfer(bucket, beginning, production, Way(deadline, directory, watch))
             notes += _remember(source, identifier, own, directory) if own else []
         except BaseException as error:
             said = str(error) if isinstance(error, ComposeOpsError) else f"{type(error).__name__}: {error}"
@@ -121,7 +130,7 @@ def take(
     return Taken(committed, seconds, tuple(notes))
 
 
-def _transfer(bucket: Bucket, beginning: Manifest, production: Production, deadline: float, watch: Watch) -> Manifest:
+def _transfer(bucket: Bucket, beginning: Manifest, production: Production, way: Way) -> Manifest:
     """Send every stream whole before any becomes an object, and write the manifest after all have."""
     encoding = programs.steps(beginning.recipients)
     place = (beginning.source, beginning.host, beginning.id)
@@ -129,10 +138,10 @@ def _transfer(bucket: Bucket, beginning: Manifest, production: Production, deadl
     with contextlib.ExitStack() as on_failure:
         for stream in production.streams:
             key = layout.key(*place, layout.file_name(stream.name, encoding))
-            upload = Upload(bucket, key, plan.part_size(stream.estimate))
+            upload = Upload(bucket, key, plan.part_size(stream.estimate), way.directory)
             on_failure.callback(_quietly, upload.abort)
-            encoded = Encoded(stream, encoding, beginning.recipients, deadline)
-            watched = watch(stream.name, partial(getattr, encoded, "plain_bytes"), partial(getattr, upload, "sent"))
+            encoded = Encoded(stream, encoding, beginning.recipients, way.deadline)
+            watched = way.watch(stream.name, partial(getattr, encoded, "plain_bytes"), partial(getattr, upload, "sent"))
             with watched, contextlib.closing(encoded.chunks()) as chunks:
                 upload.send(chunks)
             uploads.append((upload, partial(upload.stored, stream.name, encoding, encoded.plain_bytes)))

@@ -11,7 +11,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, BinaryIO
 
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError, InvalidInput
 
@@ -158,7 +158,7 @@ class Bucket:
         with self._errors(f"begin to write {key}"):
             return str(self._client.create_multipart_upload(Bucket=self.name, Key=key)["UploadId"])
 
-    def part(self, key: str, upload_id: str, number: int, content: bytes | bytearray) -> str:
+    def part(self, key: str, upload_id: str, number: int, content: bytes | bytearray | BinaryIO) -> str:
         """Send one part and return its tag."""
         with self._errors(f"write part {number} of {key}"):
             answer = self._client.upload_part(
@@ -222,14 +222,13 @@ class _Paced:
 
     PIECE = 16 * 1024
 
-    def __init__(self, content: bytes | bytearray | io.BytesIO, wait: Callable[[int], None]) -> None:
-        self._left = content.getbuffer() if isinstance(content, io.BytesIO) else memoryview(content)
+    def __init__(self, content: bytes | bytearray | BinaryIO, wait: Callable[[int], None]) -> None:
+        self._content = io.BytesIO(content) if isinstance(content, (bytes, bytearray)) else content
         self._wait = wait
 
-    def read(self, size: int) -> memoryview:
+    def read(self, size: int) -> bytes:
         # However much is asked for at once: less is no end.
-        size = min(size, self.PIECE)
-        piece, self._left = self._left[:size], self._left[size:]
+        piece = self._content.read(min(size, self.PIECE))
         if piece:
             self._wait(len(piece))
         return piece

@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from typing import BinaryIO
 
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 
@@ -37,10 +38,10 @@ class MemoryBucket:
         self.pending[key] = {}
         return f"upload of {key}"
 
-    def part(self, key: str, upload_id: str, number: int, content: bytes) -> str:
+    def part(self, key: str, upload_id: str, number: int, content: bytes | bytearray | BinaryIO) -> str:
         if number == self.fail_at_part:
             raise ComposeOpsError("the store is gone")
-        self.pending[key][number] = content
+        self.pending[key][number] = bytes(content) if isinstance(content, (bytes, bytearray)) else content.read()
         self.sent += 1
         return f"tag {number}"
 

@@ -7,24 +7,14 @@ from collections.abc import Iterator
 
 import pytest
 from ansible_collections.composeops.stack.plugins.module_utils.backup import plan, upload
-from ansible_collections.composeops.stack.plugins.module_utils.backup.upload import Upload, full_parts
+from ansible_collections.composeops.stack.plugins.module_utils.backup.upload import Upload
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.tests.unit.support.buckets import MemoryBucket
-from hypothesis import given
-from hypothesis import strategies as st
-
-
-@given(st.lists(st.binary(max_size=50)), st.integers(min_value=1, max_value=40))
-def test_parts_are_the_stream_and_equal_but_the_last(chunks: list[bytes], size: int) -> None:
-    parts = list(full_parts(chunks, size))
-    assert b"".join(parts) == b"".join(chunks)
-    assert all(len(part) == size for part in parts[:-1])
-    assert all(0 < len(part) <= size for part in parts)
 
 
 def test_there_is_no_object_before_it_is_completed() -> None:
     bucket = MemoryBucket()
-    sending = Upload(bucket, "database/h/x/dump", 4)
+    sending = Upload(bucket, "database/h/x/dump", 4, "/nowhere")
     sending.send([b"0123", b"45", b"6789"])
     assert bucket.contents == {}
     sending.complete()
@@ -41,7 +31,7 @@ def failing() -> Iterator[bytes]:
 
 def test_a_producer_that_fails_leaves_no_object_and_no_upload() -> None:
     bucket = MemoryBucket()
-    sending = Upload(bucket, "dump", 4)
+    sending = Upload(bucket, "dump", 4, "/nowhere")
     with pytest.raises(ComposeOpsError, match="status 137"):
         sending.send(failing())
     sending.abort()
@@ -50,7 +40,7 @@ def test_a_producer_that_fails_leaves_no_object_and_no_upload() -> None:
 
 def test_an_empty_stream_is_no_backup() -> None:
     bucket = MemoryBucket()
-    sending = Upload(bucket, "dump", 4)
+    sending = Upload(bucket, "dump", 4, "/nowhere")
     with pytest.raises(ComposeOpsError, match="Nothing came out"):
         sending.send([b"", b""])
     sending.abort()
@@ -59,7 +49,7 @@ def test_an_empty_stream_is_no_backup() -> None:
 
 def test_a_store_that_fails_in_the_middle_ends_the_upload() -> None:
     bucket = MemoryBucket(fail_at_part=2)
-    sending = Upload(bucket, "dump", 2)
+    sending = Upload(bucket, "dump", 2, "/nowhere")
     with pytest.raises(ComposeOpsError, match="the store is gone"):
         sending.send([b"01234567"])
     assert bucket.sent < 4
@@ -67,7 +57,7 @@ def test_a_store_that_fails_in_the_middle_ends_the_upload() -> None:
 
 def test_a_store_that_holds_less_than_was_sent_is_not_believed() -> None:
     bucket = MemoryBucket(lose=1)
-    sending = Upload(bucket, "dump", 4)
+    sending = Upload(bucket, "dump", 4, "/nowhere")
     sending.send([b"0123456789"])
     with pytest.raises(ComposeOpsError, match="holds 9 bytes of dump, 10 were sent"):
         sending.complete()
@@ -77,7 +67,7 @@ def test_a_store_that_holds_less_than_was_sent_is_not_believed() -> None:
 
 def test_a_stream_with_too_many_parts_ends_early(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(upload, "MOST_PARTS", 3)
-    sending = Upload(MemoryBucket(), "dump", 1)
+    sending = Upload(MemoryBucket(), "dump", 1, "/nowhere")
     with pytest.raises(ComposeOpsError, match="grew beyond 3 parts"):
         sending.send([b"0123"])
     assert plan.MOST_PARTS == 10_000

@@ -1,0 +1,167 @@
+"""A reverse proxy before the bed's S3 store that answers, delays and breaks off as a test tells it to.
+
+It forwards every request as it came, signature and all, and remembers what was asked: a test can say which verbs a
+host needs. The host reaches it through the bed's gateway, without TLS.
+"""
+
+from __future__ import annotations
+
+import http.client
+import http.server
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+CHUNK = 64 * 1024
+HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "expect"}
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request, as a test sees it."""
+
+    method: str
+    key: str
+    query: dict[str, list[str]]
+    number: int
+    """Which one it is since the fault was set, from 1 on."""
+
+    @property
+    def is_part(self) -> bool:
+        return self.method == "PUT" and "partNumber" in self.query
+
+    @property
+    def aborts(self) -> bool:
+        return self.method == "DELETE" and "uploadId" in self.query
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Answer in place of the store, with an error as S3 writes it."""
+
+    status: int
+    code: str
+
+
+@dataclass(frozen=True)
+class Slow:
+    """Take the body no faster than this."""
+
+    bytes_per_second: int
+
+
+@dataclass(frozen=True)
+class BreakOff:
+    """Close the connection in the middle of the body, as a store does that has gone."""
+
+
+Fault = Answer | Slow | BreakOff | None
+
+
+class S3Proxy:
+    """The proxy, with the fault that is in force."""
+
+    def __init__(self, upstream: str, ca: str) -> None:
+        self.upstream = urlsplit(upstream)
+        self.context = ssl.create_default_context(cadata=ca)
+        self.requests: list[Request] = []
+        self._fault: Callable[[Request], Fault] = lambda request: None
+        self._count = 0
+        self._lock = threading.Lock()
+
+    def set(self, fault: Callable[[Request], Fault]) -> None:
+        """Decide from now on what becomes of each request."""
+        with self._lock:
+            self._fault, self._count = fault, 0
+
+    def clear(self) -> None:
+        self.set(lambda request: None)
+
+    def decide(self, method: str, path: str) -> tuple[Request, Fault]:
+        target = urlsplit(path)
+        with self._lock:
+            self._count += 1
+            key = target.path.lstrip("/").partition("/")[2]
+            request = Request(method, key, parse_qs(target.query, keep_blank_values=True), self._count)
+            self.requests.append(request)
+            return request, self._fault(request)
+
+
+def _handler(proxy: S3Proxy) -> type[http.server.BaseHTTPRequestHandler]:
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _forward(self) -> None:
+            _request, fault = proxy.decide(self.command, self.path)
+            length = int(self.headers.get("Content-Length", 0))
+            if isinstance(fault, BreakOff):
+                self.rfile.read(length // 2)
+                self.close_connection = True
+                self.connection.shutdown(2)
+                return
+            body = self._body(length, fault.bytes_per_second if isinstance(fault, Slow) else 0)
+            if isinstance(fault, Answer):
+                text = f"<Error><Code>{fault.code}</Code><Message>told by a test</Message></Error>".encode()
+                self._answer(fault.status, [("Content-Type", "application/xml")], text)
+                return
+            upstream = http.client.HTTPSConnection(
+                str(proxy.upstream.hostname), proxy.upstream.port, context=proxy.context, timeout=60
+            )
+            try:
+                headers = {name: value for name, value in self.headers.items() if name.lower() not in HOP_BY_HOP}
+                upstream.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
+                for name, value in headers.items():
+                    upstream.putheader(name, value)
+                upstream.endheaders(body or None)
+                answer = upstream.getresponse()
+                kept = [entry for entry in answer.getheaders() if entry[0].lower() not in HOP_BY_HOP]
+                self._answer(answer.status, kept, answer.read())
+            finally:
+                upstream.close()
+
+        def _body(self, length: int, rate: int) -> bytes:
+            body = bytearray()
+            while len(body) < length:
+                body += self.rfile.read(min(CHUNK, length - len(body)))
+                if rate:
+                    time.sleep(CHUNK / rate)
+            return bytes(body)
+
+        def _answer(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+            self.send_response_only(status)
+            for name, value in headers:
+                if name.lower() != "content-length" or self.command == "HEAD":
+                    self.send_header(name, value)
+            if self.command != "HEAD":
+                self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(body)
+
+        def log_message(self, *_arguments: Any) -> None:
+            """Say nothing; the test has the requests."""
+
+        do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _forward
+
+    return Handler
+
+
+@contextmanager
+def s3_proxy(upstream: str, ca: str, address: str) -> Iterator[tuple[S3Proxy, str]]:
+    """Serve at ``address`` for the block; give the proxy and its URL."""
+    proxy = S3Proxy(upstream, ca)
+    server = http.server.ThreadingHTTPServer((address, 0), _handler(proxy))
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield proxy, f"http://{address}:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

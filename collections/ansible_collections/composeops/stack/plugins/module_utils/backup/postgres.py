@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ansible_collections.composeops.stack.plugins.module_utils.backup import container as containers
@@ -82,9 +82,10 @@ def produce(source: Source, runner: Runner, deadline: float) -> Iterator[Product
     )
     try:
         leftovers = sql.end_sessions_named(application(source))
-        answers = _ask(snapshot, sql.CATALOG_ONLY + leftovers + sql.SNAPSHOT + sql.DESCRIBE + sql.COUNT_ROWS)
+        answers = _ask(snapshot, sql.CATALOG_ONLY + leftovers + sql.SNAPSHOT + sql.DESCRIBE)()
         name, origin = answers[1], json.loads(answers[2])
-        rows = {item["table"]: item["rows"] for item in map(json.loads, answers[3:])}
+        # Counted while it is dumped, which is of the same snapshot.
+        counted = _ask(snapshot, sql.COUNT_ROWS)
         options = ["--format=custom", f"--compress={COMPRESSION}", f"--lock-wait-timeout={LOCK_WAIT}"]
         pg_dump = ["pg_dump", *options, f"--snapshot={name}"]
         roles = ["pg_dumpall", "--globals-only", *([] if place.container else WITHOUT_PASSWORDS)]
@@ -92,7 +93,11 @@ def produce(source: Source, runner: Runner, deadline: float) -> Iterator[Product
             Stream(DUMP, int(origin["bytes"]), lambda: dump(pg_dump, f"pg_dump of {source.database}")),
             Stream(GLOBALS, GLOBALS_ESTIMATE, lambda: dump(roles, "pg_dumpall of the roles")),
         )
-        yield Production(streams, {**origin, **images.origin(runner, place.image)}, lambda: {"rows": rows})
+
+        def invariants() -> dict[str, Any]:
+            return {"rows": {item["table"]: item["rows"] for item in map(json.loads, counted())}}
+
+        yield Production(streams, {**origin, **images.origin(runner, place.image)}, invariants)
     except BaseException:
         # The end of `docker exec` or `docker run` does not end what it ran; the server can.
         with contextlib.suppress(ComposeOpsError):
@@ -102,17 +107,21 @@ def produce(source: Source, runner: Runner, deadline: float) -> Iterator[Product
         snapshot.close()
 
 
-def _ask(session: Process, script: str) -> list[str]:
-    """Run ``script`` in a session that stays open, and return the lines it answered."""
+def _ask(session: Process, script: str) -> Callable[[], list[str]]:
+    """Have ``script`` run in a session that stays open; return what waits for its end and gives its lines."""
     end = f"end-{secrets.token_hex(8)}"
     session.write(f"{script}\\echo {end}\n")
-    answer = b""
-    for chunk in session.chunks():
-        answer += chunk
-        if answer.endswith(f"{end}\n".encode()):
-            return [line for line in answer.decode().splitlines()[:-1] if line]
-    session.finish()
-    raise ComposeOpsError("psql ended before it answered.", "Look at the service's logs.")
+
+    def answer() -> list[str]:
+        said = b""
+        for chunk in session.chunks():
+            said += chunk
+            if said.endswith(f"{end}\n".encode()):
+                return [line for line in said.decode().splitlines()[:-1] if line]
+        session.finish()
+        raise ComposeOpsError("psql ended before it answered.", "Look at the service's logs.")
+
+    return answer
 
 
 def rows(runner: Runner, place: Place, database: str, *, timeout: float) -> dict[str, Any]:

@@ -145,6 +145,7 @@ def _transfer(bucket: Bucket, beginning: Manifest, production: Production, way: 
             with watched, contextlib.closing(encoded.chunks()) as chunks:
                 upload.send(chunks)
             uploads.append((upload, partial(upload.stored, stream.name, encoding, encoded.plain_bytes)))
+        invariants = production.invariants()
         for upload, _ in uploads:
             upload.complete()
         committed = replace(
@@ -152,7 +153,7 @@ def _transfer(bucket: Bucket, beginning: Manifest, production: Production, way: 
             finished=_second(),
             objects=tuple(stored() for _, stored in uploads),
             origin=production.origin,
-            invariants=production.invariants(),
+            invariants=invariants,
         )
         # A store that fails now may have it nevertheless: from here on nothing that it names is taken away.
         on_failure.pop_all()

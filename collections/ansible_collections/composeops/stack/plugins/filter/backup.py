@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.composeops.stack.plugins.module_utils.backup import settings, timers
+from ansible_collections.composeops.stack.plugins.module_utils.backup.encoding import recipient
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 
 ABSENT = "absent"
@@ -32,10 +33,7 @@ def backup_settings(
     """Return the text of /etc/composeops/backup.json, refused here rather than on the host when it is wrong."""
     wanted = [{key: value for key, value in source.items() if key != "state"} for source in _present(sources)]
     if encrypt and wanted and not recipients:
-        raise AnsibleFilterError(
-            "backup_recipients names nobody to encrypt the backups to. Make two keys with `age-keygen -o FILE`, keep "
-            "them in different places, and list their public keys; or say `backup_encrypt: false`."
-        )
+        raise AnsibleFilterError(f"{recipient.NOBODY} {recipient.NOBODY_REMEDY}")
     if recipients and not encrypt:
         raise AnsibleFilterError("backup_recipients is of no use with `backup_encrypt: false`. Leave one of them out.")
     content = {

@@ -146,6 +146,10 @@ options:
         type: list
         elements: str
         default: []
+  recipients:
+    description: Public keys of age that backups are encrypted to; left out where they are not to be.
+    type: list
+    elements: str
   store:
     description: The bucket that backups go to; left out where there are none.
     type: dict
@@ -329,6 +333,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "public_addresses": {"type": "list", "elements": "str", "default": []},
     "registry_mirrors": {"type": "list", "elements": "str", "default": []},
     "stacks": {"type": "list", "elements": "dict", "default": [], "options": STACK_SPEC},
+    "recipients": {"type": "list", "elements": "str"},
     "store": {"type": "dict", "options": STORE_SPEC},
     # It holds the URLs of webhooks; the action plugin keeps it back.
     "monitor": {"type": "dict", "no_log": True},
@@ -372,6 +377,7 @@ def requested(params: dict[str, Any]) -> Request:
         store=Store(**params["store"]) if params["store"] else None,
         clock_tolerance=params["clock_tolerance"],
         skip=frozenset(params["skip"]),
+        recipients=None if params["recipients"] is None else tuple(params["recipients"]),
     )
 
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from ansible_collections.composeops.stack.plugins.module_utils.backup.encoding import recipient
 from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Store
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError, InvalidInput
 from ansible_collections.composeops.stack.plugins.module_utils.io import files
@@ -56,6 +57,8 @@ class Request:
     store: Store | None
     clock_tolerance: float
     skip: frozenset[str] = field(default_factory=frozenset)
+    recipients: tuple[str, ...] | None = None
+    """Whom backups are encrypted to; None where they are not to be."""
 
 
 class Preflight:
@@ -184,12 +187,23 @@ class Preflight:
         before = time.time()
         answer = bucket.try_to_write(store)
         problems = [Problem("bucket", answer.problem, answer.remedy)] if answer.problem else []
+        problems += self._recipients()
         if answer.date is not None and "clock" not in self._request.skip:
             # The store's date has whole seconds: its clock was anywhere in that second.
             stated = answer.date.timestamp()
             tolerance = self._request.clock_tolerance + (time.time() - before)
             problems += clock_problems(time.time(), stated, stated + 1, tolerance, "the backup store's")
         return Findings(tuple(problems))
+
+    def _recipients(self) -> list[Problem]:
+        """Look at public keys before anything is encrypted to them."""
+        wanted = self._request.recipients
+        if wanted is None:
+            return []
+        if not wanted:
+            return [Problem("bucket", recipient.NOBODY, recipient.NOBODY_REMEDY)]
+        unusable = recipient.problem(wanted)
+        return [Problem("bucket", f"backup_recipients: {unusable}", "")] if unusable else []
 
 
 def _guarded(subject: str, look: Callable[[], Findings]) -> Findings:

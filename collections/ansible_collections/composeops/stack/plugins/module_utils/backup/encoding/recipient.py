@@ -14,6 +14,12 @@ PREFIX = "age"
 FEWEST = 2
 """With one key, whoever loses it has lost every backup."""
 
+NOBODY = "backup_recipients names nobody to encrypt the backups to."
+NOBODY_REMEDY = (
+    "Make two keys with `age-keygen -o FILE`, keep them in different places, and list their public keys; "
+    "or say `backup_encrypt: false`."
+)
+
 _CHARACTERS = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 _LENGTH = len("age1") + 52 + 6
 """32 bytes in characters of five bits each, and six of a checksum."""

@@ -145,6 +145,21 @@ def test_registry_that_does_not_want_to_say_defers(good: pytest.MonkeyPatch) -> 
     assert {deferred.subject for deferred in findings.deferred} == {"images"}
 
 
+@pytest.mark.parametrize(
+    ("recipients", "message"),
+    [
+        pytest.param((), "backup_recipients names nobody to encrypt the backups to.", id="nobody"),
+        pytest.param(("age1typo", "age1other"), "backup_recipients: 'age1typo' is no public key of age", id="mistyped"),
+    ],
+)
+def test_keys_that_would_open_nothing_are_told(
+    good: pytest.MonkeyPatch, recipients: tuple[str, ...], message: str
+) -> None:
+    ((subject, said),) = problems(Host(), recipients=recipients)
+    assert subject == "bucket"
+    assert said.startswith(message)
+
+
 def test_system_without_backups_asks_no_store(good: pytest.MonkeyPatch) -> None:
     good.setattr(running.bucket, "try_to_write", lambda store: pytest.fail("the store was asked"))
     assert problems(Host(), store=None) == []

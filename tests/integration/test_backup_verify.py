@@ -97,8 +97,12 @@ def test_a_drill_restores_compares_logs_in_and_records_it(bench: BackupHost, tak
     assert re.search(rf"^{DATABASE} .* no ", before, re.M), before
     asked = f"docker exec -e REDISCLI_AUTH=$(cat /srv/{STACK}/redis) {STACK}-redis-1 redis-cli EXISTS passing"
     bench.wait(f"{asked} | grep -qx 0")
-    drilled = bench.program(f"drill {DATABASE} {REDIS} {FILES}")
-    assert drilled.ok, drilled
+    # As their timers do.
+    units = " ".join(f"composeops-drill@{source}.service" for source in (DATABASE, REDIS, FILES))
+    drilled = bench.host.run(f"systemctl start {units}")
+    said = bench.host.output("journalctl --quiet --output=cat --lines=100 --unit='composeops-drill@*'")
+    assert drilled.ok, said
+    assert bench.passwords["DB_PASSWORD"] not in said + bench.host.read(METRICS)
     for source in (DATABASE, REDIS, FILES):
         (record,) = verifications(bench, source, taken.ids[source])
         assert (record["level"], record["outcome"], record["backup"]) == (3, "passed", taken.ids[source])
@@ -106,9 +110,9 @@ def test_a_drill_restores_compares_logs_in_and_records_it(bench: BackupHost, tak
         assert metric(bench, "last_drill_success", source) == 1
         assert metric(bench, "projected_rto_seconds", source) == record["rto_seconds"]
     (record,) = verifications(bench, DATABASE, taken.ids[DATABASE])
-    said = " ".join(record["proven"])
-    assert "20000 rows in 2 tables" in said
-    assert "app (may read 2 tables), reader (may read 1 tables)" in said
+    proven = " ".join(record["proven"])
+    assert "20000 rows in 2 tables" in proven
+    assert "app (may read 2 tables), reader (may read 1 tables)" in proven
     assert "app logged in with the stack's password over the loopback." in record["proven"]
     # It had expired before it was loaded, and was in the backup nevertheless.
     (record,) = verifications(bench, REDIS, taken.ids[REDIS])
@@ -116,7 +120,6 @@ def test_a_drill_restores_compares_logs_in_and_records_it(bench: BackupHost, tak
     assert leftovers(bench) == ""
     after = bench.program("list").stdout
     assert re.search(rf"^{DATABASE} .* \d+ (s|min) ago ", after, re.M), after
-    assert bench.passwords["DB_PASSWORD"] not in drilled.stdout + drilled.stderr + bench.host.read(METRICS)
 
 
 def test_every_run_is_told_to_the_switch_outside(bench: BackupHost, taken: Taken) -> None:
@@ -235,6 +238,54 @@ def test_what_keeps_a_drill_from_being_made_is_no_judgement(bench: BackupHost, t
     assert drilled.returncode == 1
     assert "does not have the image" in drilled.stderr
     assert bench.keys(DATABASE) == before
+
+
+MONGO = f"{STACK}-mongo"
+MONGO_COMPOSE = """\
+services:
+  mongo:
+    image: mongo:7
+    healthcheck:
+      test: [CMD, mongosh, --quiet, --norc, --eval, "db.runCommand('ping').ok"]
+      interval: 1s
+      retries: 60
+"""
+FILL = """\
+import pymongo
+pets = pymongo.MongoClient("127.0.0.1").app.pets
+pets.insert_many([{"n": n} for n in range(300)])
+"""
+
+
+@pytest.fixture
+def mongo(bench: BackupHost) -> Iterator[str]:
+    """A MongoDB, or what plays it in the bed, with a backup; its id."""
+    host = bench.host
+    compose = f"docker compose --project-directory /srv/{MONGO} --project-name {MONGO}"
+    host.write(f"/srv/{MONGO}/compose.yaml", MONGO_COMPOSE)
+    kept = host.read(SETTINGS)
+    settings = json.loads(kept)
+    settings["sources"].append({"name": MONGO, "type": "mongo", "stack": MONGO, "service": "mongo", "database": "app"})
+    try:
+        host.run(f"{compose} up --detach --wait", check=True)
+        host.write(SETTINGS, json.dumps(settings), mode="0600")
+        filled = host.run(f"docker exec --interactive {MONGO}-mongo-1 python3 -", stdin=FILL)
+        assert filled.ok, filled
+        yield bench.backup(MONGO)
+    finally:
+        host.write(SETTINGS, kept, mode="0600")
+        host.run(f"{compose} down --volumes --timeout 5; rm -rf /srv/{MONGO} {STATE}/{MONGO}.*")
+        for key in bench.keys(MONGO):
+            bench.s3.delete_object(Bucket=bench.bucket, Key=key)
+
+
+def test_a_mongo_is_restored_and_counted(bench: BackupHost, mongo: str) -> None:
+    drilled = bench.program(f"drill {MONGO}")
+    assert drilled.ok, drilled
+    (record,) = verifications(bench, MONGO, mongo)
+    assert (record["level"], record["outcome"]) == (3, "passed")
+    assert "300 documents were restored" in record["proven"][-1]
+    assert leftovers(bench) == ""
 
 
 def identity(bench: BackupHost) -> str:

@@ -17,9 +17,9 @@ description:
   - Level 3 restores into a throw-away container of the same image, without network, and compares exactly. Of
     PostgreSQL the rows of every table and the roles with their passwords' verifiers, and a session is begun as every
     role that may log in. Of Redis the keys of its first database, and how many expire. Files are unpacked into a
-    directory that is removed; names, kinds, owners, modes and contents have to be as they were.
+    directory that is removed; names, kinds, owners, modes and contents have to be as they were. Of MongoDB the
+    documents of every collection, but for the dump of a replica set, whose log of writes is replayed instead.
     Only a backup that came so far is called verified.
-  - MongoDB is verified up to level 2.
   - A backup that is bad is recorded as failed, and the module fails. What kept a verification from being made, such as
     an image that is gone or a full disk, is recorded nowhere, and the module fails, too.
   - Containers are removed however the verification ends; what a killed one left is removed by the next of its source.

@@ -41,7 +41,7 @@ exec 3< "$file"
 rm -f -- "$file"
 exec "$@" --config=/dev/fd/3
 """
-_OPEN = 'IFS= read -r password; exec "$@"'
+OPEN = 'IFS= read -r password; exec "$@"'
 
 
 def secret(source: Source) -> str:
@@ -56,7 +56,7 @@ def password(source: Source) -> str:
 def tool(source: Source, container: str, name: str, *options: str) -> list[str]:
     """Return the command line of a tool in the container, which reads ``secret`` before its own input."""
     login = [f"--username={source.user}", f"--authenticationDatabase={LOGIN_DATABASE}"] if source.user else []
-    script = _LOGGING_IN if source.user else _OPEN
+    script = _LOGGING_IN if source.user else OPEN
     argv = [name, "--host=127.0.0.1", f"--port={source.port}", *login, "--archive", *options]
     return ["docker", "exec", "--interactive", container, "sh", "-c", script, "sh", *argv]
 

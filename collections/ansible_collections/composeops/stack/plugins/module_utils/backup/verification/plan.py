@@ -22,7 +22,7 @@ WORDS: Mapping[Level, str] = {
 }
 """How far a backup was proven, in words. None but the last two may be called verified."""
 
-NOT_IN_RTO = ("read",)
+NOT_IN_RTO = ("read", "count")
 """Steps of a drill that a restore does not have."""
 
 

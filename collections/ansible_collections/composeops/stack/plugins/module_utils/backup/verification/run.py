@@ -53,7 +53,11 @@ from ansible_collections.composeops.stack.plugins.module_utils.backup.verificati
 )
 from ansible_collections.composeops.stack.plugins.module_utils.backup.verification import plan as verdicts
 from ansible_collections.composeops.stack.plugins.module_utils.backup.verification.record import Verification
-from ansible_collections.composeops.stack.plugins.module_utils.backup.verification.verifier import Task, Verifier
+from ansible_collections.composeops.stack.plugins.module_utils.backup.verification.verifier import (
+    Task,
+    Unjudged,
+    Verifier,
+)
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.io.files import exclusive
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Runner
@@ -104,7 +108,7 @@ class _Found:
         reached = self.reached[-1][0] if self.reached else Level.COMMITTED
         if self.error is None:
             return reached
-        return self.error.level or Level(min(reached + 1, Level.RESTORED))
+        return self.error.level or Level(reached + 1)
 
 
 class Verifying:
@@ -211,12 +215,22 @@ class Verifying:
                 fetching = fetch.fetched(self._bucket, entry, manifest, below, identity, deadline=task.deadline)
                 paths = stack.enter_context(fetching)
             yield Level.INTACT, [_intact(manifest)]
-            with task.watch.step("read"):
-                said = self._verifier.read(task, paths)
-            yield Level.READABLE, said
+            try:
+                with task.watch.step("read"):
+                    said = self._verifier.read(task, paths)
+            except Unjudged:
+                if self.level < Level.RESTORED:
+                    raise
+            else:
+                yield Level.READABLE, said
             if self.level >= Level.RESTORED and self._verifier.restore is not None:
                 with_log = replace(task, bucket=self._bucket, identity=identity)
-                yield self._verifier.highest, self._verifier.restore(with_log, paths)
+                try:
+                    said = self._verifier.restore(with_log, paths)
+                except Damaged as damage:
+                    damage.level = damage.level or self._verifier.highest
+                    raise
+                yield self._verifier.highest, said
 
     def _identity(self, manifest: Manifest) -> str | None:
         """Return what decrypts a backup; raise where nothing here does."""

@@ -11,8 +11,13 @@ from dataclasses import dataclass, field
 
 from ansible_collections.composeops.stack.plugins.module_utils.backup.manifest import Manifest
 from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Level, Source
+from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Runner
 from ansible_collections.composeops.stack.plugins.module_utils.io.s3 import Bucket
+
+
+class Unjudged(ComposeOpsError):
+    """A reader does not know what it was given; a restore tells whether it is any good."""
 
 
 class Stopwatch:

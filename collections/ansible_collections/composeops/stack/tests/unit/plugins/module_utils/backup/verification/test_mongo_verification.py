@@ -12,9 +12,8 @@ import pytest
 from ansible_collections.composeops.stack.plugins.module_utils.backup.damage import Damaged
 from ansible_collections.composeops.stack.plugins.module_utils.backup.manifest import Manifest, StoredObject
 from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Level, Source
-from ansible_collections.composeops.stack.plugins.module_utils.backup.verification import mongo, mongo_archive
-from ansible_collections.composeops.stack.plugins.module_utils.backup.verification.verifier import Task
-from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
+from ansible_collections.composeops.stack.plugins.module_utils.backup.verification import mongo, mongo_archive, scratch
+from ansible_collections.composeops.stack.plugins.module_utils.backup.verification.verifier import Task, Unjudged
 from ansible_collections.composeops.stack.plugins.module_utils.io import bson
 from ansible_collections.composeops.stack.tests.unit.support.recorded import RecordedRunner
 
@@ -129,11 +128,33 @@ def test_another_content_is_damage(tmp_path: Path, content: bytes, documents: di
 def test_a_layout_that_is_not_known_says_nothing_of_the_backup(tmp_path: Path) -> None:
     path = tmp_path / "mongodump.archive"
     path.write_bytes(b"something else")
-    with pytest.raises(ComposeOpsError, match="cannot be judged") as raised:
+    with pytest.raises(Unjudged, match="cannot be judged by reading it"):
         mongo.read(task(path), {path.name: str(path)})
-    assert not isinstance(raised.value, Damaged)
 
 
-def test_mongo_is_read_and_not_restored() -> None:
-    assert mongo.VERIFIER.highest == Level.READABLE
-    assert mongo.VERIFIER.restore is None
+def of(**origin: Any) -> Manifest:
+    described = {"database": "app", "views": [], "oplog": False, **origin}
+    return Manifest("id", "mongodb", "h", "mongo", "", "", (), origin=described)
+
+
+@pytest.mark.parametrize(
+    ("origin", "options"),
+    [
+        ({}, ["--stopOnError", "--nsInclude=app.*"]),
+        ({"views": ["v"]}, ["--stopOnError", "--nsInclude=app.*", "--nsExclude=app.v"]),
+        (
+            {"oplog": True},
+            ["--drop", "--stopOnError", "--oplogReplay", "--nsExclude=admin.*", "--nsExclude=config.*"],
+        ),
+    ],
+    ids=["a database", "with a view", "a replica set"],
+)
+def test_everything_is_restored_under_the_name_it_had(origin: dict[str, Any], options: list[str]) -> None:
+    assert mongo.restore_options(of(**origin)) == options
+
+
+def test_mongo_is_restored_into_a_server_that_is_alone() -> None:
+    words = scratch.options("mongodb", mongo.SERVER)
+    assert words[words.index("--network") + 1] == "none"
+    assert "--mount" not in words
+    assert mongo.VERIFIER.highest == Level.RESTORED

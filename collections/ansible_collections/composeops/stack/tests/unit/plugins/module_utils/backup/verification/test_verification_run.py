@@ -21,7 +21,12 @@ from ansible_collections.composeops.stack.plugins.module_utils.backup.model impo
 from ansible_collections.composeops.stack.plugins.module_utils.backup.verification import run
 from ansible_collections.composeops.stack.plugins.module_utils.backup.verification.record import Verification
 from ansible_collections.composeops.stack.plugins.module_utils.backup.verification.run import Verifying, Wanted
-from ansible_collections.composeops.stack.plugins.module_utils.backup.verification.verifier import Paths, Task, Verifier
+from ansible_collections.composeops.stack.plugins.module_utils.backup.verification.verifier import (
+    Paths,
+    Task,
+    Unjudged,
+    Verifier,
+)
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.io.files import LockHeld, exclusive
 from ansible_collections.composeops.stack.tests.unit.support.buckets import MemoryBucket
@@ -195,6 +200,17 @@ def test_what_keeps_a_drill_from_being_made_is_recorded_nowhere(bench: Bench, er
     assert bench.records == []
     assert bench.beats == [(False, {"source": "database", "host": "petcare1", "error": str(error)})]
     assert bench.metric("last_drill_success") == "0"
+
+
+def test_what_cannot_be_judged_by_reading_is_judged_by_restoring(bench: Bench) -> None:
+    bench.read = fail(Unjudged("a later layout"))
+    with pytest.raises(Unjudged):
+        bench.verify(level=Level.READABLE)
+    assert bench.records == []
+    assert bench.verify().level == Level.RESTORED
+    bench.restore = fail(Damaged("6 rows instead of 7"))
+    found = bench.verify()
+    assert (found.passed, found.level) == (False, Level.RESTORED)
 
 
 def test_a_drill_that_is_stopped_leaves_nothing(bench: Bench) -> None:

@@ -80,7 +80,7 @@ def listing(status: Status) -> tuple[list[str], Sequence[Sequence[str]]]:
             "in the future" if entry.from_the_future(status.now) else report.duration(entry.age(status.now)),
             report.size(entry.bytes),
             _proven(entry),
-            "" if entry.consistent else INCONSISTENT,
+            ", ".join([*(["pinned"] if entry.pinned else []), *([] if entry.consistent else [INCONSISTENT])]),
         ]
         for entry in status.committed
     ]

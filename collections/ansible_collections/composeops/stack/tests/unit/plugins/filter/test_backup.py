@@ -94,3 +94,10 @@ def test_timers_run_but_for_those_that_are_absent() -> None:
     ]
     assert units[0]["restart_on"] == ["/etc/systemd/system/composeops-backup@redis.timer"]
     assert units[1]["restart_on"] == ["/etc/systemd/system/composeops-drill@redis.timer"]
+
+
+def test_the_services_that_keep_data_are_named_once_by_their_stack() -> None:
+    files = {"name": "files", "type": "files", "stack": "petcare", "paths": ["/etc"]}
+    other = {**REDIS, "name": "cache", "stack": "shop"}
+    found = apply("backup_services", [REDIS, {**REDIS, "name": "again"}, files, other, GONE])
+    assert found == {"petcare": ["redis"], "shop": ["redis"]}

@@ -92,6 +92,10 @@ def test_a_backup_that_is_not_one_moment_is_called_so() -> None:
     assert table["rows"][0][3] == "1.0 KiB, not a consistent snapshot"
 
 
+def test_a_pin_is_shown() -> None:
+    assert status.listing(of(replace(YOUNG, pinned=True)))[1][0][4] == "pinned"
+
+
 def proven(level: int, *, passed: bool = True, hours: int = 1) -> Verification:
     return Verification(NOW - timedelta(hours=hours), Level(level), passed)
 

@@ -6,6 +6,7 @@ import hashlib
 import http.server
 import os
 from collections.abc import Callable
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
@@ -153,3 +154,47 @@ def test_a_part_passes_the_pace_in_pieces_and_arrives_whole(part: bytes | bytear
     assert arrived == [bytes(part)]
     assert sum(pieces) == len(part)
     assert max(pieces) <= 16 * 1024
+
+
+DATED = b"""<ListBucketResult><Name>backups</Name><IsTruncated>false</IsTruncated>
+<Contents><Key>database/h/wal/1/A</Key><Size>12</Size><LastModified>2026-11-22T12:00:00.000Z</LastModified></Contents>
+<CommonPrefixes><Prefix>database/h/</Prefix></CommonPrefixes>
+<CommonPrefixes><Prefix>database/h2/</Prefix></CommonPrefixes></ListBucketResult>"""
+
+
+def test_a_listing_has_dates_and_folders() -> None:
+    with http_server(answering(200, DATED, {"Content-Type": "application/xml"})) as port:
+        store = bucket(f"http://127.0.0.1:{port}")
+        assert store.folders("database/") == ["h", "h2"]
+        moment = datetime(2026, 11, 22, 12, 0, tzinfo=timezone.utc)
+        assert list(store.dated("database/")) == [("database/h/wal/1/A", 12, moment)]
+
+
+def test_many_objects_are_deleted_a_thousand_at_a_time_in_order() -> None:
+    asked: list[bytes] = []
+
+    def answer(request: http.server.BaseHTTPRequestHandler) -> None:
+        asked.append(request.rfile.read(int(request.headers["Content-Length"])))
+        answering(200, b"<DeleteResult></DeleteResult>", {"Content-Type": "application/xml"})(_emptied(request))
+
+    with http_server(answer) as port:
+        bucket(f"http://127.0.0.1:{port}").delete_all([f"k{number:04}" for number in range(1001)])
+    assert [body.count(b"<Key>") for body in asked] == [1000, 1]
+    assert b"k0000" in asked[0] and b"k1000" in asked[1]
+
+
+def _emptied(request: http.server.BaseHTTPRequestHandler) -> http.server.BaseHTTPRequestHandler:
+    """Return the request without its body, which was read."""
+    del request.headers["Content-Length"]
+    return request
+
+
+def test_an_object_that_the_store_keeps_is_told() -> None:
+    kept = b"<DeleteResult><Error><Key>k1</Key><Code>AccessDenied</Code></Error></DeleteResult>"
+    answer = answering(200, kept, {"Content-Type": "application/xml"})
+    with (
+        http_server(answer) as port,
+        pytest.raises(ComposeOpsError, match=r"did not delete k1 .*AccessDenied") as raised,
+    ):
+        bucket(f"http://127.0.0.1:{port}").delete_all(["k0", "k1"])
+    assert "backup_prune_store" in str(raised.value)

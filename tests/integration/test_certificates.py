@@ -110,6 +110,20 @@ def test_hsts_begins_and_ends_without_a_new_certificate(edge: Edge) -> None:
     assert edge.serial(APP) == serial
 
 
+def test_hsts_begins_by_itself_when_the_host_comes_to_trust_the_authority(edge: Edge) -> None:
+    issued(edge, site(APP))
+    known = "/usr/local/share/ca-certificates/composeops-test.crt"
+    edge.host.write(known, edge.ca)
+    try:
+        edge.host.run("update-ca-certificates", check=True)
+        assert edge.certificates(site(APP))["plan"] == [f"{APP}: hand the certificate to nginx: HSTS begins"]
+        assert edge.get(f"https://{APP}/").headers["strict-transport-security"].startswith("max-age=63072000")
+    finally:
+        edge.host.run(f"rm {known} && update-ca-certificates --fresh", check=True)
+    assert edge.certificates(site(APP))["plan"] == [f"{APP}: hand the certificate to nginx: HSTS ends"]
+    assert "strict-transport-security" not in edge.get(f"https://{APP}/").headers
+
+
 def test_an_added_and_a_removed_name_are_issued_again(edge: Edge) -> None:
     issued(edge, site(APP))
     both = issued(edge, site(APP, aliases=[CUSTOMER]))

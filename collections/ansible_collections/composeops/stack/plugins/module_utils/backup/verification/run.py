@@ -186,6 +186,7 @@ class Verifying:
             try:
                 manifest = catalogue.read_manifest(self._bucket, entry)
                 found.task = self._task(manifest, directory)
+                self._find(entry, manifest)
                 for step in self._levels(entry, found.task):
                     found.reached.append(step)
             except Damaged as damage:
@@ -199,6 +200,14 @@ class Verifying:
                 "Name another source.",
             )
         return Task(self._source, manifest, self._runner, directory, time.monotonic() + self._source.timeout)
+
+    def _find(self, entry: Entry, manifest: Manifest) -> None:
+        """Raise where an object is gone: asked for it, a store would say no more than that it will not give it."""
+        beginning = layout.key(entry.source, entry.host, entry.id, "")
+        there = {key[len(beginning) :] for key, _size in self._bucket.objects(beginning)}
+        gone = [stored.file for stored in manifest.objects if stored.file not in there]
+        if gone:
+            raise Damaged(f"{', '.join(gone)} of backup {entry.id} is not in the store any more.", level=Level.INTACT)
 
     def _levels(self, entry: Entry, task: Task) -> Iterator[tuple[Level, list[str]]]:
         """Yield each level that was reached, with what was proven by it."""

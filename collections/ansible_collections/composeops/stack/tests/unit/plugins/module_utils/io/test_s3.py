@@ -198,3 +198,21 @@ def test_an_object_that_the_store_keeps_is_told() -> None:
     ):
         bucket(f"http://127.0.0.1:{port}").delete_all(["k0", "k1"])
     assert "backup_prune_store" in str(raised.value)
+
+
+def test_an_object_is_digested_without_being_kept() -> None:
+    with http_server(answering(200, b"the dump")) as port:
+        size, digest = bucket(f"http://127.0.0.1:{port}").digest("dump")
+    assert (size, digest) == (8, hashlib.sha256(b"the dump").hexdigest())
+
+
+def test_a_connection_that_is_cut_is_no_digest() -> None:
+    def cut(request: http.server.BaseHTTPRequestHandler) -> None:
+        request.send_response(200)
+        request.send_header("Content-Length", "100")
+        request.end_headers()
+        request.wfile.write(b"the du")
+        request.close_connection = True
+
+    with http_server(cut) as port, pytest.raises(ComposeOpsError, match="could not be asked to read dump"):
+        bucket(f"http://127.0.0.1:{port}").digest("dump")

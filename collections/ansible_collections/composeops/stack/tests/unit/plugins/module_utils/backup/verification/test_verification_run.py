@@ -144,6 +144,10 @@ def _cut(bench: Bench) -> None:
     bench.bucket.contents[f"{BEGINNING}dump"] = CONTENT[:-1]
 
 
+def _lose(bench: Bench) -> None:
+    del bench.bucket.contents[f"{BEGINNING}dump"]
+
+
 def _unreadable_manifest(bench: Bench) -> None:
     bench.bucket.contents[f"{BEGINNING}manifest.json"] = b'{"schema": 2, "id": '
 
@@ -161,7 +165,9 @@ def _undecodable(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("asked", [None, Level.INTACT], ids=["drill", "checksums alone"])
-@pytest.mark.parametrize("damage", [_flip, _cut, _unreadable_manifest], ids=["flipped", "cut", "manifest"])
+@pytest.mark.parametrize(
+    "damage", [_flip, _cut, _lose, _unreadable_manifest], ids=["flipped", "cut", "gone", "manifest"]
+)
 def test_damaged_objects_fail_level_1(bench: Bench, damage: Callable[[Bench], None], asked: Level | None) -> None:
     damage(bench)
     found = bench.verify(level=asked)

@@ -216,6 +216,7 @@ def test_the_timers_unit_runs_confined_and_shows_its_failure(bench: BackupHost) 
     before = bench.ids(REDIS)
     bench.host.run(["systemctl", "start", unit], check=True)
     assert len(bench.ids(REDIS)) == len(before) + 1
+    assert bench.host.output(["systemctl", "show", "--property", "CPUQuotaPerSecUSec", "--value", unit]) == "4s"
     assert f"composeops-backup@{REDIS}.timer" in bench.host.run("systemctl list-timers").stdout
 
     bench.compose("stop redis")

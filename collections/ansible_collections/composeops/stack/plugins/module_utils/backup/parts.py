@@ -11,10 +11,10 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO
 
-from ansible_collections.composeops.stack.plugins.module_utils.backup.plan import SMALLEST_PART
+from ansible_collections.composeops.stack.plugins.module_utils.backup.plan import MEBIBYTE
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 
-IN_MEMORY = SMALLEST_PART
+IN_MEMORY = 16 * MEBIBYTE
 """Parts up to this size are held in memory, two at a time."""
 
 

@@ -109,14 +109,14 @@ def part_size(estimate: int) -> int:
     """Return the size of an upload's parts for a stream of about ``estimate`` bytes.
 
     It is fixed before the first byte, for all parts but the last have to be equal and there may be 10,000 of them;
-    twice the estimate still fits. What would need parts too large to hold in memory is refused now rather than
+    twice the estimate still fits. What would need larger parts than a disk has room for is refused now rather than
     after hours.
     """
     needed = -(-2 * estimate // MOST_PARTS)
     size = max(SMALLEST_PART, -(-needed // MEBIBYTE) * MEBIBYTE)
     if size > LARGEST_PART:
         raise ComposeOpsError(
-            f"About {report.size(estimate)} do not fit into one object of {MOST_PARTS} parts that memory can hold.",
+            f"About {report.size(estimate)} do not fit into {MOST_PARTS} parts of {report.size(LARGEST_PART)}.",
             "Use a physical backup for a database of this size.",
         )
     return size

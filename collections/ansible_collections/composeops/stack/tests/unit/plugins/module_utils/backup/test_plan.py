@@ -95,7 +95,7 @@ def test_twice_the_estimate_fits_into_parts_of_a_whole_number_of_mebibytes(estim
     assert size % MEBIBYTE == 0
 
 
-def test_a_stream_too_large_for_parts_in_memory_is_refused_before_it_begins() -> None:
+def test_a_stream_too_large_for_its_parts_is_refused_before_it_begins() -> None:
     with pytest.raises(ComposeOpsError, match=r"9\.0 TiB do not fit"):
         plan.part_size(9 * 1024**4)
 

@@ -17,12 +17,14 @@ from ansible_collections.composeops.stack.plugins.module_utils.backup.retention.
 )
 from ansible_collections.composeops.stack.plugins.module_utils.backup.retention.policy import PERIODS, Policies, Policy
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=timezone.utc)
 DAY = timedelta(days=1)
 
+UNHURRIED = settings(deadline=None)
+"""How busy the machine is says nothing about a plan."""
 GROUPS = [("app", "h"), ("app2", "h"), ("app", "h2")]
 MINUTES = st.integers(min_value=-3 * 1440, max_value=500 * 1440)
 
@@ -91,6 +93,7 @@ def credible(bucket: list[Entry], group: tuple[str, str]) -> list[Entry]:
     )
 
 
+@UNHURRIED
 @given(buckets(), policies)
 def test_the_newest_committed_of_level_2_and_of_level_3_stay(bucket: list[Entry], policy: Policy) -> None:
     kept = ids(survivors(plan(bucket, NOW, Policies(policy))))
@@ -101,6 +104,7 @@ def test_the_newest_committed_of_level_2_and_of_level_3_stay(bucket: list[Entry]
         assert ids([entry for entry in credible(bucket, group) if not entry.failed][-1:]) <= kept
 
 
+@UNHURRIED
 @given(buckets(), policies)
 def test_every_entry_has_one_verdict_with_a_reason(bucket: list[Entry], policy: Policy) -> None:
     found = plan(bucket, NOW, Policies(policy))
@@ -108,6 +112,7 @@ def test_every_entry_has_one_verdict_with_a_reason(bucket: list[Entry], policy: 
     assert all(verdict.reasons and all(verdict.reasons) for verdict in found.verdicts)
 
 
+@UNHURRIED
 @given(buckets(), policies)
 def test_pins_and_what_may_be_under_way_stay(bucket: list[Entry], policy: Policy) -> None:
     gone = [verdict.entry for verdict in plan(bucket, NOW, Policies(policy)).removed]
@@ -116,6 +121,7 @@ def test_pins_and_what_may_be_under_way_stay(bucket: list[Entry], policy: Policy
     assert not [entry for entry in gone if entry.committed and entry.created > NOW - policy.minimum_age]
 
 
+@UNHURRIED
 @given(buckets(), policies)
 def test_what_is_being_sent_stays(bucket: list[Entry], policy: Policy) -> None:
     half = [entry.id for entry in bucket if not entry.committed]
@@ -123,6 +129,7 @@ def test_what_is_being_sent_stays(bucket: list[Entry], policy: Policy) -> None:
     assert [verdict.entry for verdict in gone if not verdict.entry.committed] == []
 
 
+@UNHURRIED
 @given(buckets(), policies, logs)
 def test_planning_again_removes_nothing(bucket: list[Entry], policy: Policy, log: list[Segment]) -> None:
     first = plan(bucket, NOW, Policies(policy), segments=log)
@@ -131,6 +138,7 @@ def test_planning_again_removes_nothing(bucket: list[Entry], policy: Policy, log
     assert second.removed == () and second.segments == ()
 
 
+@UNHURRIED
 @given(buckets(), policies)
 def test_sources_and_hosts_do_not_matter_to_each_other(bucket: list[Entry], policy: Policy) -> None:
     together = {verdict.entry.id: verdict for verdict in plan(bucket, NOW, Policies(policy)).verdicts}
@@ -139,6 +147,7 @@ def test_sources_and_hosts_do_not_matter_to_each_other(bucket: list[Entry], poli
         assert all(together[verdict.entry.id] == verdict for verdict in alone.verdicts)
 
 
+@UNHURRIED
 @given(buckets(), policies, st.integers(1, 3650))
 def test_time_without_backups_ages_nothing_out_that_was_a_backup(
     bucket: list[Entry], policy: Policy, days: int
@@ -150,6 +159,7 @@ def test_time_without_backups_ages_nothing_out_that_was_a_backup(
     assert later.removed == ()
 
 
+@UNHURRIED
 @given(buckets(), policies, st.lists(st.integers(6, 10**6), min_size=1, max_size=20))
 def test_entries_dated_ahead_change_nothing_of_the_others(
     bucket: list[Entry], policy: Policy, ahead: list[int]
@@ -165,6 +175,7 @@ def test_entries_dated_ahead_change_nothing_of_the_others(
     assert ids(future) <= ids(survivors(found))
 
 
+@UNHURRIED
 @given(buckets(), policies, logs)
 def test_every_moment_of_the_window_that_could_be_reached_still_can(
     bucket: list[Entry], policy: Policy, log: list[Segment]
@@ -186,6 +197,7 @@ def test_every_moment_of_the_window_that_could_be_reached_still_can(
         assert all(segment.moment < sound[-1].created for segment in gone)
 
 
+@UNHURRIED
 @given(buckets(), policies)
 def test_no_more_than_half_goes_unless_it_is_allowed(bucket: list[Entry], policy: Policy) -> None:
     found = plan(bucket, NOW, Policies(policy))

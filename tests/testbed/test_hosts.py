@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.composeops.stack.plugins.module_utils.backup.encoding import recipient
 from testbed import acme, database, engine, firewall, hosts, inventory, packages, status, store, trees
 from testbed.cli import main
 from testbed.errors import BedError
@@ -132,6 +133,9 @@ def test_every_host_has_an_overlay_that_plays_the_systems_host(state: State, tmp
     assert variables["backup_store"]["access_key"] == store.keys(directory)[0]
     assert variables["backup_prune_store"]["access_key"] == store.prune_keys(directory)[0]
     assert store.keys(directory) != store.prune_keys(directory)
+    assert [recipient.is_public_key(key) for key in variables["backup_recipients"]] == [True, True]
+    assert variables["backup_identity"].splitlines()[0] == f"# public key: {variables['backup_recipients'][0]}"
+    assert (directory / "age/operator.key").stat().st_mode & 0o777 == 0o600
     assert (directory / "acme-root.pem").read_text() == "ROOT OF petcare1\n"
     first = (directory / "inventory" / "group_vars" / "all.yml").read_text()
     inventory.write(directory, state)

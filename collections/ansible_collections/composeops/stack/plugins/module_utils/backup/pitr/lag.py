@@ -24,6 +24,8 @@ class Lag:
     """How old the oldest write may be that is not in the bucket; 0 where there is none, None where nobody knows."""
     problem: str = ""
     """Why a restore could not go up to now, however young the newest segment is."""
+    mended_by_base: bool = True
+    """Whether a new base backup is the answer to the problem."""
 
     def within(self, limit: timedelta) -> bool:
         return not self.problem and self.seconds is not None and self.seconds <= limit.total_seconds()

@@ -33,7 +33,11 @@ def of(bucket: Bucket, host: str, observed: Observed, spooled: Spool, now: datet
     if newest is None:
         return Lag(0, None, "there is no base backup yet")
     base = plan.base(catalogue.read_manifest(bucket, newest))
-    if (base.system, base.timeline) != (observed.system, observed.segment.timeline):
+    if base.system != observed.system:
+        # An empty server that was just deployed must not become what a restore takes for the newest backup.
+        return Lag(0, None, f"the newest base backup {base.id} is of another cluster; restore it, or take a new one "
+                   "(composeops backup run)", mended_by_base=False)  # fmt: skip
+    if base.timeline != observed.segment.timeline:
         return Lag(0, None, f"the newest base backup {base.id} is of what was there before a restore")
     return lag(since(bucket, host, source, base, observed), marked=_marked(observed, spooled), now=now,
                position=observed.position)  # fmt: skip

@@ -192,7 +192,7 @@ class Service:
         if not lag.problem:
             return
         self._due["measure"] = self._clock() + RETRY_SECONDS
-        if self._clock() >= self._due["base"]:
+        if lag.mended_by_base and self._clock() >= self._due["base"]:
             self._due["base"] = self._clock() + BASE_SECONDS
             unit = f"composeops-backup@{self._source.name}.service"
             self._say(f"Starting {unit} for a new base backup.")

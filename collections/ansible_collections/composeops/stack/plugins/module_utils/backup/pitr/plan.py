@@ -103,7 +103,7 @@ def _missing(log: Log) -> str:
 
 def _covered(log: Log) -> str:
     if log.complete_until is None:
-        return "No time is known to be covered; look at composeops-wal on the host that wrote it."
+        return "No time after the base is known to be covered; without target_time all that is there is restored."
     return f"It is complete until {log.complete_until:%Y-%m-%dT%H:%M:%SZ}: choose a time before that."
 
 

@@ -42,7 +42,7 @@ TURN_SECONDS = 1.0
 RETRY_SECONDS = 5.0
 MEASURE_SECONDS = 60.0
 BASE_SECONDS = 300.0
-"""How long after asking for a base backup it may be asked for again."""
+"""How long after asking for a base backup it may be asked for again for the same reason."""
 SEND_SECONDS = 300.0
 """How long encoding one segment may take."""
 LOST = "lost"
@@ -72,6 +72,7 @@ class Service:
         self._bucket = catalogue.open_bucket(settings.store)
         self._receiver = Receiver(source, runner)
         self._said: dict[str, str] = {}
+        self._asked_for = ""
         self._due = {"receive": 0.0, "mark": 0.0, "send": 0.0, "measure": 0.0, "base": 0.0}
 
     def run(self) -> None:
@@ -192,8 +193,8 @@ class Service:
         if not lag.problem:
             return
         self._due["measure"] = self._clock() + RETRY_SECONDS
-        if lag.mended_by_base and self._clock() >= self._due["base"]:
-            self._due["base"] = self._clock() + BASE_SECONDS
+        if lag.mended_by_base and (lag.problem != self._asked_for or self._clock() >= self._due["base"]):
+            self._asked_for, self._due["base"] = lag.problem, self._clock() + BASE_SECONDS
             unit = f"composeops-backup@{self._source.name}.service"
             self._say(f"Starting {unit} for a new base backup.")
             self._runner.run(["systemctl", "start", "--no-block", unit])
@@ -204,7 +205,7 @@ class Service:
         if text == before:
             return
         self._said[about] = text
-        self._say(text or f"Well again: {before}")
+        self._say(text or f"Well again: {before.splitlines()[0][:100]}")
 
 
 def _content(path: str) -> Generator[bytes]:

@@ -104,11 +104,11 @@ def restore(task: Task, paths: Paths) -> list[str]:
 def _touch(task: Task) -> tuple[str, datetime]:
     """Make a transaction on the server, and return it with a moment after it."""
     place = postgres_place.of(task.source, task.runner)
-    observed = server.observe(task.runner, place)
-    if observed.system != plan.base(task.manifest).system:
+    observed, begun = server.observe(task.runner, place), plan.base(task.manifest)
+    if (observed.system, observed.segment.timeline) != (begun.system, begun.timeline):
         raise ComposeOpsError(
-            f"Backup {task.manifest.id} is not of the server that runs here.",
-            "Drill a backup of this one, on the host that takes it.",
+            f"Backup {task.manifest.id} is not of the server that runs here, or is older than its last restore.",
+            "Drill a backup of this one, on the host that takes it; composeops backup run makes one.",
         )
     found = json.loads(server.ask(task.runner, place, sql.TOUCH)[-1])
     return str(found["transaction"]), datetime.fromisoformat(found["moment"])

@@ -58,7 +58,7 @@ def test_a_moment_needs_the_segments_up_to_the_first_mark_after_it(
         pytest.param({4: 1, 6: 3}, 2, f"{Segment(1, 5).name} of the log is not in the store", id="a gap before it"),
         pytest.param({5: 1, 6: 3}, 2, f"{Segment(1, 4).name} of the log is not in the store", id="no beginning"),
         pytest.param({}, 2, "does not have the log", id="an empty log"),
-        pytest.param({4: None}, 2, "No time is known to be covered", id="no mark"),
+        pytest.param({4: None}, 2, "No time after the base is known", id="no mark"),
         pytest.param({4: 1}, -1, "is before the end of base backup b", id="before the base"),
     ],
 )

@@ -219,6 +219,15 @@ def test_a_new_base_is_asked_for_where_it_mends_what_is_wrong(world: World, lag:
     assert world.units() == started, "and not again before it can have been taken"
 
 
+def test_another_reason_for_a_base_does_not_wait_for_the_first(world: World) -> None:
+    working = world.service()
+    world.lag = Lag(0, None, "there is no base backup yet")
+    working.turn()
+    world.time, world.lag = 60, Lag(0, None, "the newest base backup is of what was there before a restore")
+    working.turn()
+    assert len(world.units()) == 2
+
+
 def test_the_lag_is_a_metric_and_an_unknown_one_is_no_small_number(world: World) -> None:
     world.lag = Lag(5, None, "a segment is missing")
     world.service().turn()

@@ -23,6 +23,7 @@ SELECT json_build_object(
   'icu_locale', coalesce(to_jsonb(d) ->> 'daticulocale', to_jsonb(d) ->> 'datlocale'),
   'connection_limit', d.datconnlimit,
   'bytes', pg_database_size(d.oid),
+  'preloaded', (SELECT setting FROM pg_settings WHERE name = 'shared_preload_libraries'),
   'extensions', (SELECT json_object_agg(extname, extversion) FROM pg_extension),
   'privileges', (SELECT json_agg(json_build_object(
       'grantee', CASE WHEN p.grantee = 0 THEN NULL ELSE pg_get_userbyid(p.grantee) END,

@@ -10,7 +10,9 @@ from __future__ import annotations
 import contextlib
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from ansible_collections.composeops.stack.plugins.module_utils.backup import (
     images,
@@ -86,7 +88,7 @@ def restore(task: Task, paths: Paths) -> list[str]:
     job = Job(source, manifest, task.runner, manifest.id.partition("-")[0], task.directory, task.deadline)
     with contextlib.ExitStack() as stack:
         with task.watch.step("start"):
-            container = stack.enter_context(scratch.container(task, image, SERVER, "", ["postgres"]))
+            container = stack.enter_context(scratch.container(task, image, SERVER, "", command(manifest.origin)))
             place = Place(source, image, container)
             _wait_until_ready(task, place)
         with scratch.judged(task, container):
@@ -96,6 +98,12 @@ def restore(task: Task, paths: Paths) -> list[str]:
                 entered = _log_in(task, place, paths)
     rows = manifest.invariants["rows"]
     return [f"{sum(rows.values())} rows in {len(rows)} tables, each table as counted in the dump's snapshot.", *entered]
+
+
+def command(origin: Mapping[str, Any]) -> list[str]:
+    """Return what the image runs: with the libraries that some extensions cannot be made without."""
+    preloaded = str(origin.get("preloaded") or "")
+    return ["postgres", *(["-c", f"shared_preload_libraries={preloaded}"] if preloaded else [])]
 
 
 def _wait_until_ready(task: Task, place: Place) -> None:

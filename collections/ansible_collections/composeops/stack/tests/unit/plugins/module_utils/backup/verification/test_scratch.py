@@ -154,3 +154,17 @@ def test_an_image_that_is_gone_for_good_is_no_judgement() -> None:
 def test_a_manifest_says_by_which_digest_its_image_is_pulled(said: str, digest: str) -> None:
     runner = RecordedRunner(lambda argv: (0, said, ""))
     assert images.origin(runner, "sha256:0") == {"image": "sha256:0", "image_digest": digest}
+
+
+@pytest.mark.parametrize(
+    ("origin", "argv"),
+    [
+        ({}, ["postgres"]),
+        ({"preloaded": None}, ["postgres"]),
+        ({"preloaded": ""}, ["postgres"]),
+        ({"preloaded": "pg_cron,timescaledb"}, ["postgres", "-c", "shared_preload_libraries=pg_cron,timescaledb"]),
+    ],
+    ids=["an older backup", "hidden from its user", "none", "two"],
+)
+def test_a_server_has_the_libraries_that_its_extensions_need(origin: dict[str, object], argv: list[str]) -> None:
+    assert postgres.command(origin) == argv

@@ -41,6 +41,8 @@ options:
           - V(backup_age) looks for the newest committed backup of a source in the store.
           - V(verified_age) looks when a backup of a source was last restored and compared, and whether the newest was
             found damaged since. A host that was set up less than O(checks[].max_age) ago need not have one yet.
+          - V(wal_lag) asks a C(postgres_cluster) and the store how far the write-ahead log in the store is behind.
+            A gap in it fails, however young the newest part is.
           - V(exposure) connects to ports and accepts that only the allowed ones answer.
         type: str
         required: true
@@ -56,6 +58,7 @@ options:
           - container
           - backup_age
           - verified_age
+          - wal_lag
           - exposure
       timeout:
         description: Seconds one attempt may take. 10 unless said otherwise.
@@ -152,12 +155,13 @@ options:
         description: So many lines C(log) accepts. 0 unless said otherwise.
         type: int
       source:
-        description: The backup source of C(backup_age) and C(verified_age).
+        description: The backup source of C(backup_age), C(verified_age) and C(wal_lag).
         type: str
       max_age:
         description:
           - Largest age of the newest backup, for C(backup_age) V(26h) unless said otherwise, and of the newest proof of
             one, for C(verified_age) V(8d).
+          - For C(wal_lag) the largest age of a write that is not in the store yet, V(60s) unless said otherwise.
         type: str
       ports:
         description: Ports that C(exposure) tries, beside the allowed ones.

@@ -12,6 +12,8 @@ from datetime import datetime, timezone
 
 from ansible_collections.composeops.stack.plugins.module_utils.backup import catalogue, settings, timers
 from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Entry
+from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr import measure
+from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr.lag import Lag
 from ansible_collections.composeops.stack.plugins.module_utils.io import sockets
 from ansible_collections.composeops.stack.plugins.module_utils.io.docker import Docker
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Runner
@@ -51,6 +53,10 @@ class LocalHost:
         except FileNotFoundError:
             return None
         return datetime.fromtimestamp(written, timezone.utc)
+
+    def unsent(self, source: str) -> Lag:
+        configured = settings.require()
+        return measure.measure(configured, configured.source(source), self._runner)
 
     def _place(self, source: str) -> tuple[Bucket, str, str]:
         """Return where the backups of a source are."""

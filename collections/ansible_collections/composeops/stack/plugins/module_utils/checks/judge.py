@@ -25,6 +25,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.checks.model impo
     TcpCheck,
     Verdict,
     VerifiedAgeCheck,
+    WalLagCheck,
     WebsocketCheck,
 )
 from ansible_collections.composeops.stack.plugins.module_utils.checks.observation import (
@@ -41,6 +42,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.checks.observatio
     ProvenBackups,
     Replied,
     Served,
+    Unsent,
 )
 
 LOOK_AT_LOGS = "Look at playbooks/logs.yml -e service={service}."
@@ -220,6 +222,20 @@ def _verified_age(check: VerifiedAgeCheck, observation: ProvenBackups) -> Verdic
         return Verdict(False, observed, f"no backup of {check.source} was verified within {check.max_age}.", remedy)
     # A new host has until then: that its timer never fires is seen when the time is over.
     return Verdict(True, f"{report.duration(age)} ago" if observation.verified else "none yet")
+
+
+@_judge.register
+def _wal_lag(check: WalLagCheck, observation: Unsent) -> Verdict:
+    remedy = f"Look at `journalctl -u composeops-wal@{check.source}` on the host."
+    if observation.problem:
+        return Verdict(False, "broken", f"no restore could go up to now: {observation.problem}.", remedy)
+    if observation.seconds is None:
+        return Verdict(False, "unknown", f"nothing says up to when the store has the log of {check.source}.", remedy)
+    behind = timedelta(seconds=observation.seconds)
+    observed = f"{report.duration(behind)}, {report.size(observation.bytes)}"
+    if behind > duration(check.max_age):
+        return Verdict(False, observed, f"what is not in the store may be older than {check.max_age}.", remedy)
+    return Verdict(True, observed)
 
 
 @_judge.register

@@ -216,6 +216,19 @@ class VerifiedAgeCheck(Common):
 
 
 @dataclass(frozen=True)
+class WalLagCheck(Common):
+    """The store is not too far behind a server whose log is sent to it."""
+
+    type: ClassVar[str] = "wal_lag"
+    source: str = ""
+    max_age: str = "60s"
+
+    @property
+    def target(self) -> str:
+        return self.source
+
+
+@dataclass(frozen=True)
 class ExposureCheck(Common):
     """Of the ports that could answer, only the allowed ones do, seen from where the check runs."""
 
@@ -241,6 +254,7 @@ Check = (
     | ContainerCheck
     | BackupAgeCheck
     | VerifiedAgeCheck
+    | WalLagCheck
     | ExposureCheck
 )
 
@@ -258,6 +272,7 @@ CHECKS: Mapping[str, type[Check]] = {
         ContainerCheck,
         BackupAgeCheck,
         VerifiedAgeCheck,
+        WalLagCheck,
         ExposureCheck,
     )
 }
@@ -274,6 +289,7 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     "container": ("stack",),
     "backup_age": ("source",),
     "verified_age": ("source",),
+    "wal_lag": ("source",),
     "exposure": ("host", "ports", "allowed"),
 }
 

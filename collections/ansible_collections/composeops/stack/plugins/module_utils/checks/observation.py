@@ -97,6 +97,15 @@ class NewestBackup:
 
 
 @dataclass(frozen=True)
+class Unsent:
+    """How far the store is behind a server; no seconds where nobody knows."""
+
+    seconds: float | None
+    bytes: int
+    problem: str
+
+
+@dataclass(frozen=True)
 class ProvenBackups:
     """When a backup was last restored and compared, and since when drills are set up; no date where there is none."""
 
@@ -125,5 +134,6 @@ Observation = (
     | Containers
     | NewestBackup
     | ProvenBackups
+    | Unsent
     | OpenPorts
 )

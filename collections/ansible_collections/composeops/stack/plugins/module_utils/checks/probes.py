@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from ansible_collections.composeops.stack.plugins.module_utils.backup import plan as backup_plan
 from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Entry
+from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr.lag import Lag
 from ansible_collections.composeops.stack.plugins.module_utils.backup.plan import duration
 from ansible_collections.composeops.stack.plugins.module_utils.backup.verification import plan as verdicts
 from ansible_collections.composeops.stack.plugins.module_utils.checks import websocket
@@ -33,6 +34,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.checks.model impo
     RedisCheck,
     TcpCheck,
     VerifiedAgeCheck,
+    WalLagCheck,
     WebsocketCheck,
 )
 from ansible_collections.composeops.stack.plugins.module_utils.checks.observation import (
@@ -49,6 +51,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.checks.observatio
     ProvenBackups,
     Replied,
     Served,
+    Unsent,
 )
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.io import http, mongo
@@ -91,6 +94,9 @@ class Host(Protocol):
 
     def drilled_since(self, source: str) -> datetime | None:
         """Return since when this host is set up to drill a source; None where it is not."""
+
+    def unsent(self, source: str) -> Lag:
+        """Return how far the store is behind a server whose log is sent to it."""
 
 
 class Prober:
@@ -208,6 +214,11 @@ class Prober:
             newest.id if newest is not None and newest.failed else "",
             now,
         )
+
+    @_probe.register
+    def _wal_lag(self, check: WalLagCheck) -> Observation:
+        lag = self._host.unsent(check.source)
+        return Unsent(lag.seconds, lag.bytes, lag.problem)
 
     @_probe.register
     def _exposure(self, check: ExposureCheck) -> Observation:

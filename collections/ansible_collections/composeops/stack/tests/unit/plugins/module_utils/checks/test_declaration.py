@@ -115,6 +115,7 @@ def test_every_type_names_what_it_needs(kind: str) -> None:
         ({"type": "tcp", "host": "h", "port": "ssh"}, "invalid literal"),
         ({"type": "backup_age", "source": "db", "max_age": "a day"}, "'a day' is not a duration"),
         ({"type": "verified_age", "source": "db", "max_age": "a week"}, "'a week' is not a duration"),
+        ({"type": "wal_lag", "source": "db", "max_age": "soon"}, "'soon' is not a duration"),
         ({"type": "mongo", "stack": "s", "service": "db", "user": "root"}, "belong together"),
         ({"type": "log", "stack": "s", "pattern": "("}, "pattern is no regular expression"),
         ({"type": "log", "stack": "s", "pattern": ""}, "must not be empty"),
@@ -124,7 +125,7 @@ def test_every_type_names_what_it_needs(kind: str) -> None:
     ids=[
         *("misspelled-type", "no-type", "option-of-another-type", "expectation-of-another-type", "expectation-shape"),
         *("no-time", "no-attempt", "no-url", "http-scheme", "websocket-scheme", "tcp-state", "port-name", "duration"),
-        "duration-of-proof",
+        *("duration-of-proof", "duration-of-lag"),
         *("mongo-half-a-login", "log-no-pattern", "log-empty-pattern", "log-no-window", "log-negative"),
     ],
 )

@@ -22,6 +22,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.checks.model impo
     TcpExpectation,
     Verdict,
     VerifiedAgeCheck,
+    WalLagCheck,
     WebsocketCheck,
 )
 from ansible_collections.composeops.stack.plugins.module_utils.checks.observation import (
@@ -38,6 +39,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.checks.observatio
     ProvenBackups,
     Replied,
     Served,
+    Unsent,
 )
 from ansible_collections.composeops.stack.plugins.module_utils.io.http import Certificate, Response
 
@@ -218,6 +220,29 @@ def test_a_line_that_is_not_accepted_is_told_with_its_service() -> None:
     assert verdict.observed == "2 in 5m"
     assert verdict.reason == "2 lines in 5m; the last, of api: 10:00 ERROR disk full"
     assert "service=api" in verdict.remedy
+
+
+UNSENT = WalLagCheck("a", source="cluster", max_age="60s")
+
+
+def test_a_store_that_is_not_far_behind_is_well() -> None:
+    assert judge(UNSENT, Unsent(60, 2048, "")) == Verdict(True, "1 min, 2.0 KiB")
+
+
+@pytest.mark.parametrize(
+    ("observation", "reason"),
+    [
+        (Unsent(61, 0, ""), "may be older than 60s"),
+        (Unsent(None, 0, ""), "nothing says up to when"),
+        (Unsent(0, 0, "segment 5 is missing in the store"), "segment 5 is missing"),
+    ],
+    ids=["far behind", "unknown", "a gap, however young the newest part"],
+)
+def test_a_store_that_is_behind_fails(observation: Unsent, reason: str) -> None:
+    verdict = judge(UNSENT, observation)
+    assert not verdict.ok
+    assert reason in verdict.reason
+    assert "composeops-wal@cluster" in verdict.remedy
 
 
 PROVEN = VerifiedAgeCheck("a", source="database", max_age="8d")

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Entry, Level, Verification
+from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr.lag import Lag
 from ansible_collections.composeops.stack.plugins.module_utils.checks.model import (
     BackupAgeCheck,
     CertificateCheck,
@@ -22,6 +23,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.checks.model impo
     RedisCheck,
     TcpCheck,
     VerifiedAgeCheck,
+    WalLagCheck,
     WebsocketCheck,
 )
 from ansible_collections.composeops.stack.plugins.module_utils.checks.observation import (
@@ -36,6 +38,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.checks.observatio
     ProvenBackups,
     Replied,
     Served,
+    Unsent,
 )
 from ansible_collections.composeops.stack.plugins.module_utils.checks.probes import Prober
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
@@ -118,6 +121,9 @@ class FakeHost:
 
     def drilled_since(self, source: str) -> datetime | None:
         return LONG_AGO
+
+    def unsent(self, source: str) -> Lag:
+        return Lag(9, 42, "a gap")
 
 
 def test_http_answer_is_observed() -> None:
@@ -265,6 +271,10 @@ def test_what_was_proven_is_observed() -> None:
     seen = Prober(FakeHost()).probe(VerifiedAgeCheck("a", source="database"))
     assert isinstance(seen, ProvenBackups)
     assert (seen.verified, seen.drilled_since, seen.damaged) == (LONG_AGO, LONG_AGO, "new")
+
+
+def test_how_far_the_store_is_behind_is_observed() -> None:
+    assert Prober(FakeHost()).probe(WalLagCheck("a", source="cluster")) == Unsent(42, 9, "a gap")
 
 
 LOG = LogCheck("log", stack="shop")

@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,10 @@ class Host:
 
     def test_live(self) -> None:
         """Every bundle is one that nginx takes."""
+
+    def drained(self) -> contextlib.AbstractContextManager[None]:
+        """Nobody is connected who could lose anything."""
+        return contextlib.nullcontext()
 
     def reload(self) -> None:
         self.serving = {site: self.bundles.read(site).fingerprint for site in self.bundles.sites()}

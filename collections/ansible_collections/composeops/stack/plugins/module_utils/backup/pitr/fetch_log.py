@@ -47,21 +47,29 @@ def fetched_log(
                 except BaseException:
                     pool.shutdown(cancel_futures=True)
                     raise
+        for timeline in recovery.taken:
+            _reserve(os.path.join(directory, wal.history_name(timeline)))
         yield directory
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
 
+def _reserve(path: str) -> None:
+    """Let a timeline be known as taken. PostgreSQL looks whether its history is there, and reads none but its own."""
+    with open(path, "w", encoding="ascii") as stream:
+        stream.write("# taken\n")
+    os.chmod(path, 0o644)
+
+
 def _fetch(bucket: Bucket, one: Archived, directory: str, identity: str | None, *, size: int, deadline: float) -> None:
-    """Fetch one file. It has no manifest: what it was sent with tells of damage (age, zstd), and its size."""
+    """Fetch one segment. It has no manifest: what it was sent with tells of damage (age, zstd), and its size."""
     path, encoded = os.path.join(directory, one.name), os.path.join(directory, f"{one.name}.encoded")
     count, digest = bucket.download(one.key, encoded)
-    plain = size if wal.segment(one.name) is not None else None
     if one.encoding:
-        decode(encoded, path, StoredObject(one.name, count, digest, one.encoding, plain), identity, deadline=deadline)
+        decode(encoded, path, StoredObject(one.name, count, digest, one.encoding, size), identity, deadline=deadline)
         os.unlink(encoded)
     else:
         os.rename(encoded, path)
-    if plain is not None and os.path.getsize(path) != plain:
-        raise Damaged(f"{one.key} holds {os.path.getsize(path)} bytes; a segment has {plain}.", level=Level.READABLE)
+    if os.path.getsize(path) != size:
+        raise Damaged(f"{one.key} holds {os.path.getsize(path)} bytes; a segment has {size}.", level=Level.READABLE)
     os.chmod(path, 0o644)

@@ -23,7 +23,9 @@ class Recovery:
 
     base: Base
     files: tuple[Archived, ...]
-    """The segments, and the history of every timeline there ever was: what is recovered becomes a new one."""
+    """The segments, oldest first."""
+    taken: tuple[int, ...]
+    """Timelines that are in use already: what is recovered becomes a new one, which must be none of them."""
     target: datetime | None
 
     @property
@@ -70,5 +72,10 @@ def recovery(manifest: Manifest, keys: Iterable[str], target: datetime | None) -
     beginning = archive.prefix(manifest.source, manifest.host, base.system)
     found = archive.archived(beginning, keys)
     segments = plan.segments(base, archive.log(found, base.first), target)
-    histories = [one for one in found if wal.history(one.name) is not None]
-    return Recovery(base, (*segments, *histories), target)
+    newest = max((timeline for one in found if (timeline := _timeline(one)) is not None), default=base.timeline)
+    return Recovery(base, segments, tuple(range(base.timeline + 1, newest + 1)), target)
+
+
+def _timeline(one: Archived) -> int | None:
+    segment = wal.segment(one.name)
+    return wal.history(one.name) if segment is None else segment.timeline

@@ -60,7 +60,7 @@ def examine(job: Job) -> list[str]:
     recovery = _recovery(job)
     service = f"{job.source.service} of stack {job.source.stack}"
     return [
-        f"Fetch {len(recovery.files)} files of the write-ahead log.",
+        f"Fetch {len(recovery.files)} segments of the write-ahead log.",
         f"Recover to {recovery} in a throw-away server beside {service}, and read every table.",
         f"Stop {service}, move its files to {directory(container)}/{_aside(job)} and the recovered ones in, start it.",
     ]

@@ -168,3 +168,31 @@ def test_a_heartbeat_goes_to_a_url_that_is_said_nowhere(option: str, url: str) -
 def test_a_source_is_drilled_every_week_unless_it_says_otherwise() -> None:
     read = settings.parse(text(sources=[REDIS, {**DATABASE, "drill": "never"}]))
     assert [source.drill for source in read.sources] == ["weekly", "never"]
+
+
+CLUSTER = {"name": "cluster", "type": "postgres_cluster", "stack": "shop", "service": "db", "user": "app"}
+
+
+def test_a_whole_server_is_read_with_its_defaults() -> None:
+    (source,) = settings.parse(text(sources=[CLUSTER])).sources
+    assert (source.database, source.port) == ("postgres", 5432)
+    assert (source.point_in_time.lag, source.point_in_time.spool_limit) == ("30s", "4G")
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ({**CLUSTER, "user": ""}, "it has no database user"),
+        ({**CLUSTER, "service": ""}, "it has no service"),
+        ({**CLUSTER, "service": "", "host": "db.example.com"}, "host is of type postgres"),
+        ({**CLUSTER, "point_in_time": {"lag": "soon"}}, "'soon' is not a duration"),
+        ({**CLUSTER, "point_in_time": {"lag": "1s"}}, "lag is less than 5s"),
+        ({**CLUSTER, "point_in_time": {"spool_limit": "4 GB"}}, "'4 GB' is no size"),
+        ({**CLUSTER, "point_in_time": {"spool_limit": "63M"}}, "spool_limit is less than 64M"),
+        ({**CLUSTER, "point_in_time": {"latency": "5s"}}, "latency"),
+        ({**DATABASE, "point_in_time": {"lag": "5s"}}, "point_in_time is of type postgres_cluster"),
+    ],
+)
+def test_what_is_wrong_with_a_whole_server_is_said(source: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        settings.parse(text(sources=[source]))

@@ -94,7 +94,12 @@ def world_fixture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(catalogue, "open_bucket", lambda _store: world.bucket)
     monkeypatch.setattr(service.postgres_place, "of", lambda _source, _runner: place)
     monkeypatch.setattr(server, "observe", lambda _runner, _place: world.observed)
-    monkeypatch.setattr(server, "ask", lambda _runner, _place, text: world.asked.append(text) or [])
+
+    def ask(_runner: object, _place: object, text: str) -> list[str]:
+        world.asked.append(text)
+        return []
+
+    monkeypatch.setattr(server, "ask", ask)
     monkeypatch.setattr(measure, "of", lambda *_: world.lag)
 
     def mark(_runner: object, _place: object, system: str) -> Mark:

@@ -35,9 +35,10 @@ def produce(source: Source, runner: Runner, deadline: float) -> Iterator[Product
     place = postgres_place.of(source, runner)
     application, slot = postgres.application(source), sql.base_slot(source.name)
     _quietly(runner, place, names.end_sessions_named(application), sql.drop_slot(slot))
+    # Before the position is asked for: every segment from there on is encrypted to the new key.
+    identities.renew(source.name, runner)
     origin = describe(json.loads(ask(runner, place, sql.DESCRIBE)[-1]))
     ask(runner, place, sql.make_slot(sql.slot(source.name)) + sql.make_slot(slot))
-    identities.renew(source.name, runner)
 
     def base() -> Process:
         argv = [

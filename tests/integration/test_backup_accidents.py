@@ -167,6 +167,7 @@ def test_a_backup_that_is_killed_on_a_slow_store_is_told_and_followed_by_one_tha
 ) -> None:
     before = objects(bench)
     store.set(lambda request: Slow(2_000_000) if request.is_part else None)
+    bench.host.run("systemctl reset-failed killed.service")
     bench.host.run(f"systemd-run --quiet --unit killed composeops backup run {DATABASE}", check=True)
     deadline = time.monotonic() + 60
     while not bench.uploads():

@@ -233,6 +233,10 @@ class _Paced:
             self._wait(len(piece))
         return piece
 
+    def seek(self, position: int) -> int:
+        """Go back to where another attempt begins; without it, boto3 makes none."""
+        return self._content.seek(position)
+
 
 _REMEDIES = {
     "NoSuchBucket": "Create the bucket, or correct backup_store.bucket.",

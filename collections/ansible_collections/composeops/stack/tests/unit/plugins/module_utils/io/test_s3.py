@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import http.server
+import io
 import os
 from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError, InvalidInput
@@ -216,3 +218,20 @@ def test_a_connection_that_is_cut_is_no_digest() -> None:
 
     with http_server(cut) as port, pytest.raises(ComposeOpsError, match="could not be asked to read dump"):
         bucket(f"http://127.0.0.1:{port}").digest("dump")
+
+
+@pytest.mark.parametrize("part", [b"x" * 100_000, io.BytesIO(b"x" * 100_000)], ids=["bytes", "a file"])
+def test_a_part_that_is_paced_is_sent_again_whole(part: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(s3, "ATTEMPTS", 2)
+    arrived: list[int] = []
+
+    def answer(request: http.server.BaseHTTPRequestHandler) -> None:
+        arrived.append(len(request.rfile.read(int(request.headers["Content-Length"]))))
+        status, body = (500, refusal("InternalError")) if len(arrived) == 1 else (200, b"")
+        answering(status, body, {"ETag": "tag"})(_emptied(request))
+
+    with http_server(answer) as port:
+        store = bucket(f"http://127.0.0.1:{port}")
+        store.pace(lambda size: None)
+        assert store.part("dump", "upload", 1, part) == "tag"
+    assert arrived == [100_000, 100_000]

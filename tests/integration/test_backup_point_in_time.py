@@ -85,6 +85,10 @@ def test_a_drill_recovers_to_a_moment_after_the_base(bench: PitrHost, base: str)
     assert drilled.ok, drilled
     assert "level 4" in drilled.stdout
     assert [key for key in bench.stored() if "-L4-passed-" in key]
+    assert "not in the store yet" in bench.program("list").stdout
+    (listed,) = bench.host.module("composeops.stack.backup_info", {"sources": [SOURCE]})["sources"]
+    assert listed["log"]["problem"] == ""
+    assert listed["verified"]
     assert bench.host.output("docker ps --all --quiet --filter label=composeops.drill") == ""
     assert "composeops-drill" not in bench.host.output("docker volume ls")
 

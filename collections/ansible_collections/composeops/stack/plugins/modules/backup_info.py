@@ -82,6 +82,12 @@ sources:
       description: When one of its backups was last restored and compared (level 3 or 4); null where none was.
       type: str
       returned: success
+    log:
+      description: How far the write-ahead log in the store is behind a C(postgres_cluster) of this host, with
+        C(seconds), null where nobody knows, C(bytes), and C(problem), why no restore could go up to now. Null for
+        other sources.
+      type: dict
+      returned: success
     count:
       description: Number of committed backups.
       type: int
@@ -138,7 +144,10 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.composeops.stack.plugins.module_utils.backup import catalogue, settings, status
+from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr import measure
+from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr.lag import Lag
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
+from ansible_collections.composeops.stack.plugins.module_utils.io.runner import CommandRunner
 
 ARGUMENT_SPEC: dict[str, Any] = {
     "sources": {"type": "list", "elements": "str", "default": []},
@@ -151,13 +160,19 @@ def run(params: dict[str, Any]) -> dict[str, Any]:
     configured = settings.require()
     bucket = catalogue.open_bucket(configured.store)
     host = params["host"] or configured.host
-    statuses = [catalogue.status(bucket, source, host) for source in configured.chosen(tuple(params["sources"]))]
+    chosen = configured.chosen(tuple(params["sources"]))
+    statuses = [catalogue.status(bucket, source, host) for source in chosen]
+    lags = measure.looked_at(configured, chosen if host == configured.host else (), CommandRunner())
     return {
         "changed": False,
         "plan": [],
-        "sources": [status.data(one, params["limit"]) for one in statuses],
-        "summary": status.summary(statuses),
+        "sources": [{**status.data(one, params["limit"]), "log": _log(lags.get(one.source.name))} for one in statuses],
+        "summary": [*status.summary(statuses), *measure.table(lags)],
     }
+
+
+def _log(lag: Lag | None) -> dict[str, Any] | None:
+    return None if lag is None else {"seconds": lag.seconds, "bytes": lag.bytes, "problem": lag.problem}
 
 
 def main() -> None:

@@ -17,6 +17,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.backup import (
 )
 from ansible_collections.composeops.stack.plugins.module_utils.backup.encoding import identity
 from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr import commands as pitr
+from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr import measure
 from ansible_collections.composeops.stack.plugins.module_utils.backup.progress import Display
 from ansible_collections.composeops.stack.plugins.module_utils.backup.restore import NEWEST, By, Restore
 from ansible_collections.composeops.stack.plugins.module_utils.backup.retention import commands as retention
@@ -101,9 +102,11 @@ def _list(arguments: argparse.Namespace) -> int:
     if not arguments.sources:
         shown = status.summary(statuses)[0]
         print("\n".join(table(shown["columns"], shown["rows"])))
-        return 0
-    for one in statuses:
-        print("\n".join(table(*status.listing(one))))
+    else:
+        for one in statuses:
+            print("\n".join(table(*status.listing(one))))
+    for lags in measure.table(measure.looked_at(configured, chosen, CommandRunner())):
+        print("\n".join(["", *table(lags["columns"], lags["rows"])]))
     return 0
 
 

@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from ansible_collections.composeops.stack.plugins.module_utils.backup import catalogue, postgres_place
-from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Settings, Source
+from ansible_collections.composeops.stack.plugins.module_utils.backup.model import POSTGRES_CLUSTER, Settings, Source
 from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr import archive, plan, server, spool, wal
 from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr.archive import Log
 from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr.lag import Lag, lag
@@ -15,8 +17,11 @@ from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr.plan 
 from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr.server import Observed
 from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr.spool import Spool
 from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr.wal import Segment
+from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Runner
 from ansible_collections.composeops.stack.plugins.module_utils.io.s3 import Bucket
+
+TITLE = "Write-ahead logs"
 
 
 def measure(settings: Settings, source: Source, runner: Runner, *, directory: str = spool.DIRECTORY) -> Lag:
@@ -24,6 +29,24 @@ def measure(settings: Settings, source: Source, runner: Runner, *, directory: st
     observed = server.observe(runner, postgres_place.of(source, runner))
     bucket = catalogue.open_bucket(settings.store)
     return of(bucket, settings.host, observed, Spool(source.name, directory), catalogue.now())
+
+
+def looked_at(settings: Settings, sources: Sequence[Source], runner: Runner) -> dict[str, Lag]:
+    """Return the lag of every source that has a log; a server that does not answer has a problem and fails nothing."""
+    found = {}
+    for source in sources:
+        if source.type == POSTGRES_CLUSTER:
+            try:
+                found[source.name] = measure(settings, source, runner)
+            except ComposeOpsError as error:
+                found[source.name] = Lag(0, None, error.message.rstrip("."))
+    return found
+
+
+def table(found: Mapping[str, Lag]) -> list[dict[str, Any]]:
+    """Return the table of lags for people; none where no source has a log."""
+    rows = [[name, str(lag)] for name, lag in found.items()]
+    return [{"title": TITLE, "columns": ["log of", "not in the store yet"], "rows": rows}] if rows else []
 
 
 def of(bucket: Bucket, host: str, observed: Observed, spooled: Spool, now: datetime) -> Lag:

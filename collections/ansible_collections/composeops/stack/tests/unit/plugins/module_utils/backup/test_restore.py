@@ -200,3 +200,8 @@ def test_a_plan_says_how_far_the_backup_was_proven(bench: Bench, level: Level, s
     passed = layout.verification_name(catalogue.now(), level, True, "0" * 8)
     bench.bucket.contents[f"database/h/{ID}/{passed}"] = b"{}"
     assert said in bench.restore().plan().steps
+
+
+def test_a_dump_has_no_log_to_restore_a_time_from(bench: Bench) -> None:
+    with pytest.raises(ComposeOpsError, match="which has no log to restore a time from"):
+        Restore(SETTINGS, SOURCE, RecordedRunner(), target_time="2026-01-31T12:00:00Z", directory=str(bench.directory))

@@ -81,7 +81,7 @@ plan:
   type: list
   elements: str
 summary:
-  description: Table of the phases.
+  description: Tables of what was restored and of the phases.
   returned: with O(phase=finished)
   type: list
   elements: dict
@@ -155,7 +155,8 @@ def run(params: dict[str, Any], *, check: bool) -> dict[str, Any]:
     }
     if phase == progress.FINISHED:
         table = {"title": "Recovery", "columns": ["phase", "seconds"], "rows": progress.rows(reached)}
-        result["summary"] = [table]
+        sources = [list(entry) for entry in sorted(reached.restored.items())]
+        result["summary"] = [{"title": "Recovered from", "columns": ["source", "backup"], "rows": sources}, table]
     return result
 
 

@@ -233,13 +233,13 @@ def test_pet_05_backend_is_started_after_what_it_needs(containers: dict[str, dic
     assert max(started["postgres"], started["redis"]) < started["backend"]
 
 
-def test_pet_07_backups_are_taken_every_day_by_themselves(host: Any) -> None:
+def test_pet_08_backups_are_taken_every_half_hour_by_themselves(host: Any) -> None:
     for source in ("database", "redis"):
         timer = host.service(f"composeops-backup@{source}.timer")
         assert timer.is_enabled, source
         assert timer.is_running, source
         calendar = host.check_output(f"systemctl show --property=TimersCalendar composeops-backup@{source}.timer")
-        assert "*-*-* " in calendar, calendar
+        assert "*-*-* *:00,30:00" in calendar, calendar
 
 
 def test_pet_07_first_backups_are_in_the_bucket(overlay: dict[str, Any], tmp_path: Any) -> None:

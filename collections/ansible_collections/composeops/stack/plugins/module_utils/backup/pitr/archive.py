@@ -19,9 +19,11 @@ from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr impor
 from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr.wal import Segment
 
 DIRECTORY = "wal"
+STAMP = "%Y%m%dT%H%M%S.%fZ"
+"""To the microsecond, as PostgreSQL tells it: rounded down, it would not cover a write of the same second."""
 
 _FILE = re.compile(
-    r"(?P<name>[0-9A-F]{24}|[0-9A-F]{8}\.history)(-(?P<stamp>\d{8}T\d{6}Z))?(?P<zstd>\.zst)?(?P<age>\.age)?\Z"
+    r"(?P<name>[0-9A-F]{24}|[0-9A-F]{8}\.history)(-(?P<stamp>\d{8}T\d{6}\.\d{6}Z))?(?P<zstd>\.zst)?(?P<age>\.age)?\Z"
 )
 
 
@@ -45,7 +47,7 @@ def key(
     source: str, host: str, system: str, name: str, *, encoding: Sequence[str], complete_until: datetime | None = None
 ) -> str:
     """Return the key of one file of the log."""
-    stamp = "" if complete_until is None else f"-{layout.stamp(complete_until)}"
+    stamp = "" if complete_until is None else f"-{complete_until.astimezone(timezone.utc).strftime(STAMP)}"
     return prefix(source, host, system) + layout.file_name(f"{name}{stamp}", encoding)
 
 
@@ -63,7 +65,7 @@ def archived(beginning: str, keys: Iterable[str]) -> list[Archived]:
 def _moment(stamp: str) -> datetime | None:
     if not stamp:
         return None
-    return datetime.strptime(stamp, layout.TIMESTAMP).replace(tzinfo=timezone.utc)
+    return datetime.strptime(stamp, STAMP).replace(tzinfo=timezone.utc)
 
 
 @dataclass(frozen=True)

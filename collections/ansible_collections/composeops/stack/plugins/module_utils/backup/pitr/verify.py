@@ -41,6 +41,8 @@ MANIFEST = "backup_manifest"
 PARENT = "/composeops-data"
 MEMORY = "1g"
 ARRIVES_SECONDS = 300
+TOUCH_SECONDS = 60.0
+"""Longer than a segment is on its way to the store, unless its source allows it a larger lag."""
 POLL_SECONDS = 2.0
 
 
@@ -115,8 +117,12 @@ def _touch(task: Task) -> tuple[str, datetime]:
 
 
 def _arrived(task: Task, bucket: Bucket, moment: datetime) -> Recovery:
-    """Wait until the store has the log up to after ``moment``."""
+    """Wait until the store has the log up to after ``moment``.
+
+    A transaction that ends while the log is marked may be taken for one before the mark; another has it marked anew.
+    """
     deadline = min(task.deadline, time.monotonic() + ARRIVES_SECONDS)
+    again = time.monotonic() + TOUCH_SECONDS
     manifest = task.manifest
     beginning = archive.prefix(manifest.source, manifest.host, plan.base(manifest).system)
     while True:
@@ -125,6 +131,9 @@ def _arrived(task: Task, bucket: Bucket, moment: datetime) -> Recovery:
         except ComposeOpsError:
             if time.monotonic() > deadline:
                 raise
+        if time.monotonic() > again:
+            _touch(task)
+            again = time.monotonic() + TOUCH_SECONDS
         time.sleep(POLL_SECONDS)
 
 

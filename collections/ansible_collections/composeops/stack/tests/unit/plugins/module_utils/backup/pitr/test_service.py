@@ -146,7 +146,7 @@ def test_a_mark_is_made_only_when_transactions_began_or_ended_and_names_the_obje
     assert world.asked.count("mark") == 2
     world.finish(5)
     working.turn()
-    assert world.keys() == [f"{Segment(1, 5).name}-20260131T120000Z.zst"]
+    assert world.keys() == [f"{Segment(1, 5).name}-20260131T120000.000000Z.zst"]
 
 
 def test_no_mark_is_made_before_its_time(world: World) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 import re
 import socket
 
 import pytest
+from ansible_collections.composeops.stack.plugins.module_utils.edge.draining import FLAG
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 
 from tests.integration.edge_host import STACK, Edge, edge, site
@@ -144,6 +147,36 @@ def test_a_run_killed_between_the_switch_and_the_reload_is_completed(edge: Edge)
     )
     completed = edge.sites(*SITES)
     assert completed["plan"] == [f"load the configuration: nginx still serves generation {number}, not {number + 1}"]
+    assert edge.sites(*SITES)["changed"] is False
+
+
+def answered(edge: Edge, path: str) -> tuple[str, str]:
+    """Return what the service saw of a path that is sent as it stands, and whether the connection is kept."""
+    with contextlib.closing(http.client.HTTPConnection(edge.host.address, timeout=10)) as connection:
+        connection.request("GET", path, headers={"Host": APP})
+        answer = connection.getresponse()
+        return json.loads(answer.read())["path"], answer.getheader("Connection", "")
+
+
+@pytest.mark.parametrize("path", ["/api/pets", "/api/a%2Fb//c%3Fd%20e/../f?x=%2F&y=1?", "/?q"])
+def test_while_clients_are_let_go_answers_close_and_services_see_the_same(edge: Edge, path: str) -> None:
+    edge.publish(*SITES)
+    assert answered(edge, path) == (path, "keep-alive")
+    edge.host.run(["touch", FLAG], check=True)
+    try:
+        assert answered(edge, path) == (path, "close")
+    finally:
+        edge.host.run(["rm", FLAG], check=True)
+
+
+def test_a_run_killed_while_it_let_clients_go_is_mended(edge: Edge) -> None:
+    edge.publish(*SITES)
+    edge.host.run(["touch", FLAG], check=True)
+    said = ["let connections be kept open again: a run was killed while it drained them"]
+    for check in (True, False):
+        mended = edge.sites(*SITES, check=check)
+        assert (mended["changed"], mended["plan"]) == (True, said)
+    assert answered(edge, "/api/")[1] == "keep-alive"
     assert edge.sites(*SITES)["changed"] is False
 
 

@@ -118,7 +118,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.composeops.stack.plugins.module_utils.certificates.bundle import Bundles
-from ansible_collections.composeops.stack.plugins.module_utils.edge import choice
+from ansible_collections.composeops.stack.plugins.module_utils.edge import choice, draining
 from ansible_collections.composeops.stack.plugins.module_utils.edge.capabilities import Capabilities
 from ansible_collections.composeops.stack.plugins.module_utils.edge.declared import (
     SITE_OPTIONS,
@@ -157,6 +157,8 @@ class Edge:
 def apply(edge: Edge, plan: Plan, wanted: Mapping[str, str]) -> list[str]:
     """Carry out ``plan`` and return nginx's warnings."""
     warnings: list[str] = []
+    if plan.end_draining:
+        draining.end()
     for site in plan.placeholders:
         edge.bundles.make_placeholder(site)
     if plan.files:
@@ -192,6 +194,7 @@ def run(params: Mapping[str, Any], *, check: bool) -> dict[str, Any]:
             files=edge.tree.files(),
             generation=edge.tree.generation(),
             loaded=edge.nginx.loaded_generation(),
+            draining=draining.was_left(),
             bundles=edge.bundles.sites(),
         )
         plan = make_plan(sites, wanted, observed)

@@ -45,6 +45,8 @@ class Server(Protocol):
 
     def drained(self) -> contextlib.AbstractContextManager[None]: ...
 
+    def end_draining(self) -> None: ...
+
     def reload(self) -> None: ...
 
 
@@ -79,6 +81,7 @@ class Deployment:
     def deploy(self, wanted: WantedCertificate) -> tuple[str, ...]:
         """Bring nginx to serve what certbot keeps; return why that was necessary, or nothing when it was not."""
         with exclusive(self._lock, f"the certificate of {wanted.site}", wait=LOCK_WAIT):
+            self._server.end_draining()
             observed = self.observe(wanted.site)
             reasons = reasons_to_deploy(wanted, observed)
             if reasons and observed.lineage:

@@ -54,13 +54,23 @@ def drained(idle_connections: Callable[[], int | None], flag: str = FLAG) -> Ite
     ``idle_connections`` returns how many there are, or None where nginx does not answer, and nobody is waited for.
     """
     os.makedirs(os.path.dirname(flag), mode=0o755, exist_ok=True)
-    with open(flag, "w", encoding="ascii"):
-        pass
     try:
+        with open(flag, "w", encoding="ascii"):
+            pass
         deadline = time.monotonic() + IDLE
         while idle_connections() and time.monotonic() < deadline:
             time.sleep(POLL)
         yield
     finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(flag)
+        end(flag)
+
+
+def was_left(flag: str = FLAG) -> bool:
+    """Whether a run that was killed left the flag. Asked by who holds the edge's lock: nobody drains meanwhile."""
+    return os.path.exists(flag)
+
+
+def end(flag: str = FLAG) -> None:
+    """Let connections be kept again."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(flag)

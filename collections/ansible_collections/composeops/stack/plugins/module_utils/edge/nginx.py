@@ -100,6 +100,10 @@ class Nginx:
             return contextlib.nullcontext()
         return draining.drained(self._idle_connections)
 
+    def end_draining(self) -> None:
+        """Let connections be kept open again where a run was killed while it drained them."""
+        draining.end()
+
     def reload(self) -> None:
         """Have nginx read its configuration again, or start it where it is not running."""
         self._runner.run(["systemctl", "reload-or-restart", UNIT])

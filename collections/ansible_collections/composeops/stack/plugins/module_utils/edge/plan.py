@@ -21,6 +21,8 @@ class Observed:
     """The number of that tree; None before the first."""
     loaded: int | None = None
     """The number of the tree that the running nginx answers with; None when it does not answer."""
+    draining: bool = False
+    """Whether a killed run left the flag with which nginx closes every connection after its answer."""
     bundles: frozenset[str] = frozenset()
     """Sites that have a TLS bundle, be it a placeholder."""
 
@@ -48,14 +50,16 @@ class Plan:
     reload: str = ""
     """Why nginx must load what is on disk although no file changes; empty when it need not."""
     obsolete_bundles: tuple[str, ...] = ()
+    end_draining: bool = False
 
     @property
     def changed(self) -> bool:
-        return bool(self.placeholders or self.files or self.reload or self.obsolete_bundles)
+        return bool(self.placeholders or self.files or self.reload or self.obsolete_bundles or self.end_draining)
 
     @property
     def sentences(self) -> list[str]:
         return [
+            *(["let connections be kept open again: a run was killed while it drained them"] * self.end_draining),
             *(f"make a placeholder certificate for {site}, until its own is there" for site in self.placeholders),
             *(change.sentence for change in self.files),
             *([self.reload] if self.reload else []),
@@ -88,6 +92,7 @@ def make_plan(sites: Iterable[Site], wanted: Mapping[str, str], observed: Observ
         files=files,
         reload="" if files else _reason_to_reload(observed),
         obsolete_bundles=tuple(sorted(observed.bundles - names)),
+        end_draining=observed.draining,
     )
 
 

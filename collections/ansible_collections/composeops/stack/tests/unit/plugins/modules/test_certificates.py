@@ -40,6 +40,9 @@ class Host:
         """Nobody is connected who could lose anything."""
         return contextlib.nullcontext()
 
+    def end_draining(self) -> None:
+        """No run was killed while it drained."""
+
     def reload(self) -> None:
         self.serving = {site: self.bundles.read(site).fingerprint for site in self.bundles.sites()}
 

@@ -48,6 +48,9 @@ class Host:
         yield
         self.draining = False
 
+    def end_draining(self) -> None:
+        self.draining = False
+
     def reload(self) -> None:
         self.reloads += 1
         self.reloaded_while_draining = self.draining
@@ -103,6 +106,14 @@ def test_nothing_is_done_a_second_time(host: Host) -> None:
 def test_nothing_is_done_while_certbot_keeps_nothing(host: Host) -> None:
     assert host.deployment().deploy(WANTED) == ()
     assert host.reloads == 0
+
+
+def test_what_a_killed_run_left_draining_ends_although_there_is_nothing_to_deploy(host: Host) -> None:
+    issue(host)
+    host.deployment().deploy(WANTED)
+    host.draining = True
+    assert host.deployment().deploy(WANTED) == ()
+    assert not host.draining
 
 
 def test_a_renewal_is_served_and_the_old_key_is_gone(host: Host) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.composeops.stack.plugins.module_utils.edge import draining
-from ansible_collections.composeops.stack.plugins.module_utils.edge.draining import drained
+from ansible_collections.composeops.stack.plugins.module_utils.edge.draining import drained, end, was_left
 
 
 @pytest.fixture
@@ -51,3 +51,12 @@ def test_a_reload_that_fails_leaves_no_flag(flag: Path) -> None:
     with pytest.raises(RuntimeError), drained(counted(flag, 0), str(flag)):
         raise RuntimeError
     assert not flag.exists()
+
+
+def test_the_flag_of_a_run_that_was_killed_is_seen_and_taken_away(flag: Path) -> None:
+    flag.parent.mkdir()
+    flag.touch()
+    assert was_left(str(flag))
+    end(str(flag))
+    end(str(flag))
+    assert not was_left(str(flag))

@@ -37,6 +37,13 @@ def test_a_bare_host_gets_everything() -> None:
     ]
 
 
+def test_connections_that_a_killed_run_left_draining_are_kept_open_again() -> None:
+    plan = make_plan([SITE], WANTED, replace(SETTLED, draining=True))
+    assert plan == Plan(end_draining=True)
+    assert plan.changed
+    assert plan.sentences == ["let connections be kept open again: a run was killed while it drained them"]
+
+
 def test_files_are_added_changed_and_removed() -> None:
     before = {"policy.conf": "p", "sites/app.petcare.com.conf": "old", "sites/gone.test.conf": "g"}
     plan = make_plan([SITE], WANTED, replace(SETTLED, files=before))

@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import gzip
-import time
 import zlib
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import IO
 
 from ansible_collections.composeops.stack.plugins.module_utils.backup import images, mongo, mongo_names, mongo_restore
 from ansible_collections.composeops.stack.plugins.module_utils.backup.damage import Damaged
@@ -27,12 +25,9 @@ from ansible_collections.composeops.stack.plugins.module_utils.backup.verificati
     Unjudged,
     Verifier,
 )
-from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.io.bson import BsonError
 from ansible_collections.composeops.stack.plugins.module_utils.io.docker import Docker
 
-POLL_SECONDS = 0.5
-START_SECONDS = 300
 DISK_FACTOR = 2.0
 SERVER = scratch.Place(
     memory=1024 * scratch.MEBIBYTE,
@@ -56,7 +51,8 @@ def read(task: Task, paths: Paths) -> list[str]:
     """Read the archive to its end, and compare the documents of every collection."""
     manifest = task.manifest
     try:
-        with _opened(paths[manifest.objects[0].name]) as stream:
+        path = paths[manifest.objects[0].name]
+        with gzip.open(path) if _packed(path) else open(path, "rb") as stream:
             counted = mongo_archive.documents(stream)
     except mongo_archive.NoArchive as error:
         raise Unjudged(
@@ -79,12 +75,10 @@ def check(manifest: Manifest, counted: Mapping[str, int]) -> None:
     mongo_names.check_documents(manifest, {name: count for name, count in found.items() if count or name in wanted})
 
 
-def _opened(path: str) -> IO[bytes]:
-    """Open an archive, which backups of schema 1 had compressed by mongodump itself."""
-    stream = open(path, "rb")  # noqa: SIM115 (the caller closes it)
-    packed = stream.read(len(_GZIP)) == _GZIP
-    stream.seek(0)
-    return gzip.GzipFile(fileobj=stream) if packed else stream  # type: ignore[return-value]
+def _packed(path: str) -> bool:
+    """Whether mongodump compressed an archive itself, as it did for backups of schema 1."""
+    with open(path, "rb") as stream:
+        return stream.read(len(_GZIP)) == _GZIP
 
 
 def restore(task: Task, paths: Paths) -> list[str]:
@@ -103,7 +97,13 @@ def restore(task: Task, paths: Paths) -> list[str]:
             with task.watch.step("restore"):
                 argv = mongo.tool(source, container, "mongorestore", *restore_options(manifest))
                 path = paths[manifest.objects[0].name]
-                feed([*argv, *_packed(path)], path, purpose="mongorestore", secret="", deadline=task.deadline)
+                feed(
+                    [*argv, *(["--gzip"] if _packed(path) else [])],
+                    path,
+                    purpose="mongorestore",
+                    secret="",
+                    deadline=task.deadline,
+                )
             with task.watch.step("count"):
                 counted = _counted(task, source, container)
     if manifest.origin["oplog"]:
@@ -134,24 +134,8 @@ def _counted(task: Task, source: Source, container: str) -> dict[str, int]:
 
 
 def _wait_until_ready(task: Task, source: Source, container: str) -> None:
-    deadline = min(task.deadline, time.monotonic() + START_SECONDS)
     ping = ["sh", "-c", _PING, "sh", f"127.0.0.1:{source.port}"]
-    while not Docker(task.runner).execute(container, ping, check=False).ok:
-        if why := scratch.died(task, container):
-            raise ComposeOpsError(
-                f"The throw-away MongoDB ended: {why}", "Look at the image; nothing is known of the backup."
-            )
-        if time.monotonic() > deadline:
-            raise ComposeOpsError(
-                "The throw-away MongoDB did not get ready in time.",
-                "Look at the load of this host; nothing is known of the backup.",
-            )
-        time.sleep(POLL_SECONDS)
-
-
-def _packed(path: str) -> list[str]:
-    with open(path, "rb") as stream:
-        return ["--gzip"] if stream.read(len(_GZIP)) == _GZIP else []
+    scratch.wait_until(task, container, "MongoDB", lambda: Docker(task.runner).execute(container, ping, check=False).ok)
 
 
 VERIFIER = Verifier(read, restore, lambda task: images.name(task.manifest.origin))

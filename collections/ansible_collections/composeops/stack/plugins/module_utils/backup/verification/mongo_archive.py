@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from typing import IO
+from typing import Protocol
 
 from ansible_collections.composeops.stack.plugins.module_utils.io import bson
 
@@ -32,7 +32,13 @@ class Cut(ValueError):
     """The archive ends before its end, or holds what none holds."""
 
 
-def documents(stream: IO[bytes]) -> dict[str, int]:
+class Readable(Protocol):
+    """What an archive is read from."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
+def documents(stream: Readable) -> dict[str, int]:
     """Return how many documents of each collection, named with its database, the archive holds."""
     if stream.read(_INT32.size) != _INT32.pack(MAGIC):
         raise NoArchive("it does not begin as an archive of mongodump does")
@@ -55,7 +61,7 @@ def documents(stream: IO[bytes]) -> dict[str, int]:
     return counted
 
 
-def _header(stream: IO[bytes]) -> tuple[str, bool] | None:
+def _header(stream: Readable) -> tuple[str, bool] | None:
     """Return whose block comes, and whether it is the last of it; None at the archive's end."""
     size = stream.read(_INT32.size)
     if not size:
@@ -67,16 +73,16 @@ def _header(stream: IO[bytes]) -> tuple[str, bool] | None:
     return _namespace(header), bool(header.get("EOF"))
 
 
-def _block(stream: IO[bytes]) -> list[bytes]:
+def _block(stream: Readable) -> list[bytes]:
     return list(_documents(stream))
 
 
-def _documents(stream: IO[bytes]) -> Iterator[bytes]:
+def _documents(stream: Readable) -> Iterator[bytes]:
     while (content := _rest(stream, stream.read(_INT32.size))) is not None:
         yield content
 
 
-def _rest(stream: IO[bytes], size: bytes) -> bytes | None:
+def _rest(stream: Readable, size: bytes) -> bytes | None:
     """Return the document whose length is ``size``, or None for the mark that ends a block."""
     if len(size) < _INT32.size:
         raise Cut("it ends within a block")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -31,9 +30,6 @@ from ansible_collections.composeops.stack.plugins.module_utils.io.docker import 
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Runner
 
 SUPERUSER = "composeops_drill"
-SPACING = 1.0
-"""Seconds between two answers of a server that may be believed; while the image initialises it answers, too."""
-START_SECONDS = 300
 DISK_FACTOR = 1.5
 """Room for the indices that are built and for the log of writes, times the database's size."""
 READER = scratch.Place(memory=512 * scratch.MEBIBYTE, mounts={})
@@ -111,25 +107,15 @@ def _wait_until_ready(task: Task, place: Place) -> None:
 
     While the official image initialises, a server that is stopped again answers, on its socket alone.
     """
-    deadline = min(task.deadline, time.monotonic() + START_SECONDS)
     ready = ["pg_isready", "--quiet", "--host=127.0.0.1"]
-    before = ""
-    while True:
+    starts = [""]
+
+    def answered_twice() -> bool:
         listening = Docker(task.runner).execute(place.container, ready, check=False).ok
-        since = _quietly(task.runner, place, _SINCE) if listening else ""
-        if since and since == before:
-            return
-        before = since
-        if why := scratch.died(task, place.container):
-            raise ComposeOpsError(
-                f"The throw-away PostgreSQL ended: {why}", "Look at the image; nothing is known of the backup."
-            )
-        if time.monotonic() > deadline:
-            raise ComposeOpsError(
-                "The throw-away PostgreSQL did not get ready in time.",
-                "Look at the load of this host; nothing is known of the backup.",
-            )
-        time.sleep(SPACING)
+        starts.append(_quietly(task.runner, place, _SINCE) if listening else "")
+        return starts[-1] != "" and starts[-1] == starts[-2]
+
+    scratch.wait_until(task, place.container, "PostgreSQL", answered_twice)
 
 
 def _log_in(task: Task, place: Place, paths: Paths) -> list[str]:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ansible_collections.composeops.stack.plugins.module_utils.backup import capacity
@@ -28,6 +29,12 @@ MEBIBYTE = 1024 * 1024
 NO_ROOM = ("No space left on device", "out of memory", "Cannot allocate memory")
 """What programs say where the place was too small, which says nothing of the backup."""
 
+SPACING = 1.0
+"""Seconds between two looks at a server that starts, or that says it has."""
+START_SECONDS = 300
+
+_SIGNALLED = 128
+"""Exit statuses above are of a program that a signal ended."""
 _NOT_STARTED = range(125, 128)
 """Exit statuses of `docker run` for a container, or a program in it, that never ran."""
 
@@ -103,7 +110,7 @@ def program(task: Task, image: str, place: Place, argv: Sequence[str]) -> str:
     said = (ended.stderr or ended.stdout).strip()[-1000:] or "nothing"
     if ended.ok:
         return ended.stdout + ended.stderr
-    if ended.returncode in _NOT_STARTED or ended.returncode > 128 or _no_room(said):  # noqa: PLR2004 (a signal)
+    if ended.returncode in _NOT_STARTED or ended.returncode > _SIGNALLED or _no_room(said):
         raise ComposeOpsError(
             f"{argv[0]} of image {image} did not run to its end (status {ended.returncode}); it said: {said}",
             "Look at the engine and at the memory of this host; nothing is known of the backup.",
@@ -132,6 +139,22 @@ def died(task: Task, container_id: str) -> str:
         return ""
     why = "out of memory" if state.get("OOMKilled") else f"status {state.get('ExitCode')}"
     return f"{why}; it said: {Docker(task.runner).logs(container_id, 10)}"
+
+
+def wait_until(task: Task, container_id: str, server: str, ready: Callable[[], bool]) -> None:
+    """Wait until a container's ``server`` is ready, asked every so often; raise where it ended or takes too long."""
+    deadline = min(task.deadline, time.monotonic() + START_SECONDS)
+    while not ready():
+        if why := died(task, container_id):
+            raise ComposeOpsError(
+                f"The throw-away {server} ended: {why}", "Look at the image; nothing is known of the backup."
+            )
+        if time.monotonic() > deadline:
+            raise ComposeOpsError(
+                f"The throw-away {server} did not get ready in time.",
+                "Look at the load of this host; nothing is known of the backup.",
+            )
+        time.sleep(SPACING)
 
 
 def require_room(task: Task, needed: int) -> None:

@@ -174,7 +174,7 @@ def killed_after_renames(survives: int, act: Callable[[], object]) -> None:
             left[0] -= 1
             rename(old, new)
 
-        os.rename = dying  # type: ignore[assignment]
+        os.rename = dying
         try:
             act()
         finally:

@@ -44,7 +44,7 @@ def test_objects_are_files_by_their_plain_names_and_gone_afterwards(tmp_path: Pa
     store = bucket(dump_zst_age=DUMP, roles=b"roles")
     wanted = manifest(stored("dump", DUMP, ("zstd", "age"), len(DUMP)), stored("roles", b"roles"))
     place = tmp_path / "state" / "database.restoring"
-    with fetch.fetched(store, ENTRY, wanted, str(place), "key") as paths:  # type: ignore[arg-type]
+    with fetch.fetched(store, ENTRY, wanted, str(place), "key") as paths:
         assert {name: Path(path).read_bytes() for name, path in paths.items()} == {"dump": DUMP, "roles": b"roles"}
         assert sorted(path.name for path in place.iterdir()) == ["dump", "roles"], "what is stored needs no room now"
         assert os.stat(place).st_mode & 0o777 == 0o700
@@ -57,7 +57,7 @@ def test_what_is_damaged_is_not_decoded(tmp_path: Path, monkeypatch: pytest.Monk
     wanted = manifest(stored("dump", DUMP, ("zstd", "age"), 9))
     with (
         pytest.raises(Damaged, match="is damaged: 24 bytes with SHA-256"),
-        fetch.fetched(bucket(dump_zst_age=changed), ENTRY, wanted, str(tmp_path / "x"), "key"),  # type: ignore[arg-type]
+        fetch.fetched(bucket(dump_zst_age=changed), ENTRY, wanted, str(tmp_path / "x"), "key"),
     ):
         pass
     assert not (tmp_path / "x").exists()
@@ -78,7 +78,7 @@ def test_the_room_for_both_forms_is_looked_for_first(
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=needed - 1))
     with (
         pytest.raises(ComposeOpsError, match="the restore needs"),
-        fetch.fetched(MemoryBucket(), ENTRY, manifest(one), str(tmp_path / "x"), None),  # type: ignore[arg-type]
+        fetch.fetched(MemoryBucket(), ENTRY, manifest(one), str(tmp_path / "x"), None),
     ):
         pass
 

@@ -133,7 +133,7 @@ def test_a_plan_sees_an_object_of_another_size(bench: Bench) -> None:
     ],
 )
 def test_a_backup_that_cannot_be_read_is_refused(bench: Bench, changed: dict[str, object], message: str) -> None:
-    bench.store(replace(bench.manifest, **changed))  # type: ignore[arg-type]
+    bench.store(replace(bench.manifest, **changed))
     with pytest.raises(ComposeOpsError, match=message):
         bench.restore().apply()
     assert bench.given is None

@@ -70,7 +70,7 @@ class World:
             spooling=str(self.path / "wal"),
             clock=lambda: self.time,
         )
-        made._receiver = self.receiver  # type: ignore[assignment]
+        made._receiver = self.receiver
         return made
 
     def finish(self, number: int) -> None:

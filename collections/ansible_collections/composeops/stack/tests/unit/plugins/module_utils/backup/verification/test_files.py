@@ -76,7 +76,7 @@ def test_an_archive_that_is_cut_off_is_damaged_wherever_it_is_cut(backup: Backup
     for length in range(0, len(whole) - 2 * 512, 512):
         backup.path.write_bytes(whole[:length])
         with pytest.raises(Damaged):
-            step(backup.task, backup.paths)  # type: ignore[operator]
+            step(backup.task, backup.paths)
 
 
 @pytest.mark.parametrize("step", [files.read, files.restore], ids=["read", "restored"])
@@ -84,11 +84,11 @@ def test_another_content_is_damage(backup: Backup, step: object) -> None:
     whole = backup.path.read_bytes()
     backup.path.write_bytes(whole.replace(b"1111", b"1121", 1))
     with pytest.raises(Damaged, match="not what was backed up"):
-        step(backup.task, backup.paths)  # type: ignore[operator]
+        step(backup.task, backup.paths)
 
 
 def test_a_disk_that_is_too_small_says_nothing_of_the_backup(backup: Backup) -> None:
-    backup.task.manifest.origin["bytes"] = 10**18  # type: ignore[index]
+    backup.task.manifest.origin["bytes"] = 10**18
     with pytest.raises(ComposeOpsError, match="free") as raised:
         files.restore(backup.task, backup.paths)
     assert not isinstance(raised.value, Damaged)
@@ -108,5 +108,5 @@ def test_files_need_no_image(backup: Backup) -> None:
     files.read(backup.task, backup.paths)
     files.restore(backup.task, backup.paths)
     assert files.VERIFIER.image(backup.task) == ""
-    assert backup.task.runner.calls == []  # type: ignore[attr-defined]
+    assert backup.task.runner.calls == []
     assert archive.ARCHIVE.startswith("files.tar")

@@ -27,7 +27,7 @@ def task(answer: Callable[[Sequence[str]], tuple[int, str, str]]) -> Task:
 
 
 def calls(one: Task) -> list[list[str]]:
-    return one.runner.calls  # type: ignore[attr-defined, no-any-return]
+    return one.runner.calls
 
 
 @pytest.mark.parametrize("place", [PLACE, postgres.READER, postgres.SERVER], ids=["a place", "a reader", "a server"])
@@ -168,3 +168,28 @@ def test_a_manifest_says_by_which_digest_its_image_is_pulled(said: str, digest: 
 )
 def test_a_server_has_the_libraries_that_its_extensions_need(origin: dict[str, object], argv: list[str]) -> None:
     assert postgres.command(origin) == argv
+
+
+def test_a_server_is_waited_for_until_it_is_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scratch, "SPACING", 0.0)
+    answers = [False, False, True]
+    one = task(lambda argv: (0, json.dumps({"Running": True}), ""))
+    scratch.wait_until(one, "abc", "PostgreSQL", lambda: answers.pop(0))
+    assert answers == []
+
+
+@pytest.mark.parametrize(
+    ("running", "seconds", "said"),
+    [
+        pytest.param(False, 60.0, "The throw-away Redis ended: status 1", id="ended"),
+        pytest.param(True, 0.0, "The throw-away Redis did not get ready in time", id="too slow"),
+    ],
+)
+def test_a_server_that_never_gets_ready_says_nothing_of_the_backup(
+    monkeypatch: pytest.MonkeyPatch, running: bool, seconds: float, said: str
+) -> None:
+    monkeypatch.setattr(scratch, "START_SECONDS", seconds)
+    one = task(lambda argv: (0, json.dumps({"Running": running, "ExitCode": 1}), ""))
+    with pytest.raises(ComposeOpsError, match=said) as raised:
+        scratch.wait_until(one, "abc", "Redis", lambda: False)
+    assert not isinstance(raised.value, Damaged)

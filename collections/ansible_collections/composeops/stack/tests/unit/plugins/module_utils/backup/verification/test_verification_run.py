@@ -113,7 +113,7 @@ def test_a_backup_that_stands_every_level_is_recorded_as_verified(bench: Bench) 
     assert list(written["seconds"]) == ["fetch", "read", "restore"]
     assert written["image"] == "pg@sha256:1"
     assert written["rto_seconds"] is not None
-    (entry,) = catalogue.entries(bench.bucket, "database", "petcare1")  # type: ignore[arg-type]
+    (entry,) = catalogue.entries(bench.bucket, "database", "petcare1")
     assert entry.verified
     assert bench.beats == [
         (
@@ -132,7 +132,7 @@ def test_a_backup_that_stands_every_level_is_recorded_as_verified(bench: Bench) 
 def test_less_may_be_asked_for_and_is_not_called_verified(bench: Bench, wanted: int, steps: list[str]) -> None:
     found = bench.verify(level=Level(wanted))
     assert (found.level, list(found.seconds), found.rto_seconds) == (wanted, steps, None)
-    (entry,) = catalogue.entries(bench.bucket, "database", "petcare1")  # type: ignore[arg-type]
+    (entry,) = catalogue.entries(bench.bucket, "database", "petcare1")
     assert not entry.verified
 
 
@@ -188,7 +188,7 @@ def test_a_bad_backup_is_recorded_with_the_level_that_failed(
     damage(bench)
     found = bench.verify()
     assert (found.level, found.passed, found.rto_seconds) == (level, False, None)
-    (entry,) = catalogue.entries(bench.bucket, "database", "petcare1")  # type: ignore[arg-type]
+    (entry,) = catalogue.entries(bench.bucket, "database", "petcare1")
     assert entry.failed
     assert bench.beats[-1][0] is False
     assert bench.metric("last_drill_success") == "0"
@@ -310,7 +310,7 @@ def test_a_backup_of_another_type_is_refused(bench: Bench) -> None:
 
 
 def test_the_last_record_of_a_backup_is_found(bench: Bench) -> None:
-    (entry,) = catalogue.entries(bench.bucket, "database", "petcare1")  # type: ignore[arg-type]
-    assert run.newest_record(bench.bucket, entry) is None  # type: ignore[arg-type]
+    (entry,) = catalogue.entries(bench.bucket, "database", "petcare1")
+    assert run.newest_record(bench.bucket, entry) is None
     found = bench.verify()
-    assert run.newest_record(bench.bucket, entry) == found  # type: ignore[arg-type]
+    assert run.newest_record(bench.bucket, entry) == found

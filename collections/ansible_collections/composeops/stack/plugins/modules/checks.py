@@ -328,9 +328,9 @@ from ansible_collections.composeops.stack.plugins.module_utils.checks.host impor
 from ansible_collections.composeops.stack.plugins.module_utils.checks.model import CHECKS
 from ansible_collections.composeops.stack.plugins.module_utils.checks.probes import Prober
 from ansible_collections.composeops.stack.plugins.module_utils.checks.run import run_checks
-from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.io import files
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import CommandRunner
+from ansible_collections.composeops.stack.plugins.module_utils.shell import exit_with
 
 MODE = 0o600
 
@@ -426,15 +426,7 @@ def keep(params: dict[str, Any], *, check_mode: bool) -> dict[str, Any]:
 
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
-    try:
-        result = run(module.params, check_mode=module.check_mode)
-    except ComposeOpsError as error:
-        module.fail_json(msg=str(error))
-    if not module._diff:
-        del result["diff"]
-    if result.get("failed"):
-        module.fail_json(**result)
-    module.exit_json(**result)
+    exit_with(module, lambda: run(module.params, check_mode=module.check_mode))
 
 
 if __name__ == "__main__":

@@ -271,7 +271,6 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Store
-from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import CommandRunner
 from ansible_collections.composeops.stack.plugins.module_utils.preflight.machine import Requirements
 from ansible_collections.composeops.stack.plugins.module_utils.preflight.model import SUBJECTS, message
@@ -282,6 +281,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.secrets.model imp
     MINIMUM_LENGTH,
     SecretSpec,
 )
+from ansible_collections.composeops.stack.plugins.module_utils.shell import exit_with
 
 SECRET_SPEC: dict[str, Any] = {
     "name": {"type": "str", "required": True},
@@ -381,13 +381,9 @@ def requested(params: dict[str, Any]) -> Request:
     )
 
 
-def main() -> None:
+def run(params: dict[str, Any]) -> dict[str, Any]:
     host_time = time.time()
-    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
-    try:
-        findings = Preflight(requested(module.params), CommandRunner()).run()
-    except ComposeOpsError as error:
-        module.fail_json(msg=str(error))
+    findings = Preflight(requested(params), CommandRunner()).run()
     result: dict[str, Any] = {
         "changed": False,
         "host_time": host_time,
@@ -395,8 +391,13 @@ def main() -> None:
         "plan": [deferred.sentence() for deferred in findings.deferred],
     }
     if findings.problems:
-        module.fail_json(msg=message(findings.problems), **result)
-    module.exit_json(**result)
+        result.update(failed=True, msg=message(findings.problems))
+    return result
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
+    exit_with(module, lambda: run(module.params))
 
 
 if __name__ == "__main__":

@@ -123,10 +123,10 @@ from dataclasses import asdict
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.release import report, state
 from ansible_collections.composeops.stack.plugins.module_utils.release.history import History
 from ansible_collections.composeops.stack.plugins.module_utils.secrets import store
+from ansible_collections.composeops.stack.plugins.module_utils.shell import exit_with
 
 ARGUMENT_SPEC: dict[str, Any] = {"name": {"type": "str", "required": True}}
 
@@ -148,11 +148,7 @@ def run(params: Mapping[str, Any], root: str = state.DIRECTORY) -> dict[str, Any
 
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
-    try:
-        result = run(module.params)
-    except ComposeOpsError as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(**result)
+    exit_with(module, lambda: run(module.params))
 
 
 if __name__ == "__main__":

@@ -102,11 +102,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import CommandRunner
 from ansible_collections.composeops.stack.plugins.module_utils.release.going_back import GoingBack
 from ansible_collections.composeops.stack.plugins.module_utils.release.run import PLACES, stack_run
 from ansible_collections.composeops.stack.plugins.module_utils.secrets import store
+from ansible_collections.composeops.stack.plugins.module_utils.shell import exit_with
 
 ARGUMENT_SPEC: dict[str, Any] = {
     "name": {"type": "str", "required": True},
@@ -129,17 +129,11 @@ def run(params: Mapping[str, Any], *, check: bool) -> dict[str, Any]:
 
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
-    try:
-        result = run(module.params, check=module.check_mode)
-    except ComposeOpsError as error:
-        for note in error.notes:
-            module.warn(note)
-        module.fail_json(msg=str(error), changed=getattr(error, "changed", False))
-    for note in result.pop("warnings", ()):
-        module.warn(note)
-    if not module._diff:
-        del result["diff"]
-    module.exit_json(**result)
+    exit_with(
+        module,
+        lambda: run(module.params, check=module.check_mode),
+        after_failure=lambda error: {"changed": getattr(error, "changed", False)},
+    )
 
 
 if __name__ == "__main__":

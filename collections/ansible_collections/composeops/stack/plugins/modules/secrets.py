@@ -116,7 +116,6 @@ import stat
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.io import files
 from ansible_collections.composeops.stack.plugins.module_utils.secrets import plan as planning
 from ansible_collections.composeops.stack.plugins.module_utils.secrets import store
@@ -125,6 +124,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.secrets.model imp
     MINIMUM_LENGTH,
     SecretSpec,
 )
+from ansible_collections.composeops.stack.plugins.module_utils.shell import exit_with
 
 LOCK = "/run/composeops/secrets.lock"
 
@@ -194,13 +194,7 @@ def run(params: dict[str, Any], *, check: bool) -> dict[str, Any]:
 
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
-    try:
-        result = run(module.params, check=module.check_mode)
-    except ComposeOpsError as error:
-        module.fail_json(msg=str(error))
-    if not module._diff:
-        del result["diff"]
-    module.exit_json(**result)
+    exit_with(module, lambda: run(module.params, check=module.check_mode))
 
 
 if __name__ == "__main__":

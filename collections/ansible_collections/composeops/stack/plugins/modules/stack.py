@@ -505,6 +505,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.release.model imp
 from ansible_collections.composeops.stack.plugins.module_utils.release.operations import Operations, Result
 from ansible_collections.composeops.stack.plugins.module_utils.release.run import PLACES, StackRun, stack_run
 from ansible_collections.composeops.stack.plugins.module_utils.secrets import store
+from ansible_collections.composeops.stack.plugins.module_utils.shell import exit_with
 
 STATES = ["present", "stopped", "restarted", "absent", "data"]
 ARGUMENT_SPEC: dict[str, Any] = {
@@ -819,24 +820,21 @@ def change(params: Mapping[str, Any], *, check: bool) -> Result:
     return operations.remove(check=check)
 
 
+def left_by(stack: str, error: ComposeOpsError) -> dict[str, Any]:
+    """Return what to say about the host after a deployment that failed; other errors come before anything changes."""
+    if not isinstance(error, DeploymentFailed):
+        return {}
+    states = report.service_states(by_service(error.containers), {}, {})
+    return {"changed": error.changed, "summary": [report.summary(stack, states)]}
+
+
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
-    try:
-        result = run(module.params, check=module.check_mode)
-    except DeploymentFailed as error:
-        for note in error.notes:
-            module.warn(note)
-        states = report.service_states(by_service(error.containers), {}, {})
-        module.fail_json(msg=str(error), changed=error.changed, summary=[report.summary(module.params["name"], states)])
-    except ComposeOpsError as error:
-        for note in error.notes:
-            module.warn(note)
-        module.fail_json(msg=str(error))
-    for note in result.pop("warnings", ()):
-        module.warn(note)
-    if not module._diff:
-        result.pop("diff", None)
-    module.exit_json(**result)
+    exit_with(
+        module,
+        lambda: run(module.params, check=module.check_mode),
+        after_failure=lambda error: left_by(module.params["name"], error),
+    )
 
 
 if __name__ == "__main__":

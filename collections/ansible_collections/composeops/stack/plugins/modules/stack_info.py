@@ -203,13 +203,13 @@ from dataclasses import asdict
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import CommandRunner
 from ansible_collections.composeops.stack.plugins.module_utils.release import hold, lock, report
 from ansible_collections.composeops.stack.plugins.module_utils.release.hold import Hold
 from ansible_collections.composeops.stack.plugins.module_utils.release.lock import Holder
 from ansible_collections.composeops.stack.plugins.module_utils.release.operations import Operations
 from ansible_collections.composeops.stack.plugins.module_utils.release.run import PLACES
+from ansible_collections.composeops.stack.plugins.module_utils.shell import exit_with
 
 ARGUMENT_SPEC: dict[str, Any] = {
     "name": {"type": "str", "required": True},
@@ -256,11 +256,7 @@ def _locks(stack: str, running: Holder | None, held: Hold | None) -> list[dict[s
 
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
-    try:
-        result = run(module.params)
-    except ComposeOpsError as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(**result)
+    exit_with(module, lambda: run(module.params))
 
 
 if __name__ == "__main__":

@@ -111,11 +111,11 @@ from dataclasses import asdict
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.release.hold import Hold
 from ansible_collections.composeops.stack.plugins.module_utils.release.holding import Holding
 from ansible_collections.composeops.stack.plugins.module_utils.release.run import PLACES
 from ansible_collections.composeops.stack.plugins.module_utils.secrets import store
+from ansible_collections.composeops.stack.plugins.module_utils.shell import exit_with
 
 ARGUMENT_SPEC: dict[str, Any] = {
     "name": {"type": "str", "required": True},
@@ -149,15 +149,7 @@ def _shown(hold: Hold | None) -> str:
 
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
-    try:
-        result = run(module.params, check=module.check_mode)
-    except ComposeOpsError as error:
-        module.fail_json(msg=str(error))
-    for note in result.pop("warnings", ()):
-        module.warn(note)
-    if not module._diff:
-        del result["diff"]
-    module.exit_json(**result)
+    exit_with(module, lambda: run(module.params, check=module.check_mode))
 
 
 if __name__ == "__main__":

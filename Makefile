@@ -70,3 +70,4 @@ benchmarks: venv ## Measure against what a user would take instead (long; see be
 	benchmarks/converge/run
 	benchmarks/release/run
 	benchmarks/backup/run
+	benchmarks/edge/run

@@ -31,7 +31,7 @@ GROUPS = {
     "pitr": ["test_backup_point_in_time.py"],
     "lock": ["test_stack_lock.py"],
     "compose": ["test_compose_files.py"],
-    "host": ["test_host_state.py", "test_program.py", "test_confirmed_state.py"],
+    "host": ["test_host_state.py", "test_program.py", "test_confirmed_state.py", "test_bans.py"],
     "checks": ["test_checks.py", "test_preflight.py"],
     "monitor": ["test_monitor.py"],
 }

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
 import socket
 import ssl
-import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,37 +12,20 @@ from typing import Any
 import pytest
 
 from tests.integration.bed_host import BedHost
-from tests.support import scan
+from tests.support import link_local, scan
 from tests.support.outside import Outside
 
 SITES = ("app.petcare.com", "customer.petcare.com", "mobile-api.petcare.com")
 FAMILIES = ("IPv4", "IPv6")
-NO_IPV6 = "/proc/sys/net/ipv6/conf/eth0/disable_ipv6"
 PUBLISHED = 8099
 """A port that a container publishes to the whole world, against all advice."""
 
 
 @pytest.fixture(scope="module")
 def addresses(operator: BedHost) -> Iterator[dict[str, str]]:
-    """Where the host is reached. By IPv6 that is the address of its link, so the test bed needs no network for it."""
-    route = ["ip", "-json", "route", "get", operator.address]
-    device = json.loads(subprocess.run(route, check=True, capture_output=True, text=True).stdout)[0]["dev"]
-    operator.run(f"echo 0 > {NO_IPV6}", check=True)
-    try:
-        yield {"IPv4": operator.address, "IPv6": f"{link_local(operator)}%{device}"}
-    finally:
-        operator.run(f"echo 1 > {NO_IPV6}", check=True)
-
-
-def link_local(host: BedHost) -> str:
-    """Return the address once the kernel has made sure that nobody else has it."""
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        found = json.loads(host.output("ip -json -6 address show dev eth0 scope link -tentative") or "[]")
-        if found and found[0].get("addr_info"):
-            return str(found[0]["addr_info"][0]["local"])
-        time.sleep(0.2)
-    pytest.fail("eth0 of the host has no IPv6 address; this test needs a machine with IPv6")
+    """Where the host is reached."""
+    with link_local.enabled(operator) as address:
+        yield {"IPv4": operator.address, "IPv6": address}
 
 
 @pytest.fixture(scope="module")

@@ -61,12 +61,14 @@ def test_a_moment_while_the_store_was_away_comes_back_exactly(bench: PitrHost, b
     assert len(bench.segments()) >= len(sent) + 2
     assert rows[0].acknowledged < target < rows[-1].begun
 
-    planned = bench.restore(check=True, target_time=moment(target))
+    refused = bench.restore(check=True, target_time=moment(target))
+    assert f"{base} of {SOURCE} is not verified, and would replace data: there are rows in app: " in refused["msg"]
+    planned = bench.restore(check=True, unverified=True, target_time=moment(target))
     assert not planned["failed"], planned["msg"]
     assert planned["backup"] == base
     assert {row.number for row in rows} <= bench.rows()
 
-    restored = bench.restore(target_time=moment(target))
+    restored = bench.restore(unverified=True, target_time=moment(target))
     assert not restored["failed"], restored["msg"]
     hold_to(bench, rows, target)
     assert "could be read" in str(restored["notes"])

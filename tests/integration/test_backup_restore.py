@@ -37,7 +37,8 @@ while :; do echo "INSERT INTO load SELECT 0, 'new' FROM generate_series(1, 50);"
 
 
 def restore(bench: BackupHost, source: str, **options: str) -> dict[str, object]:
-    result = bench.host.module(MODULE, {"source": source, **options})
+    """Restore a backup that no drill has proven, over whatever is there."""
+    result = bench.host.module(MODULE, {"source": source, "unverified": True, **options})
     assert not result["failed"], result["msg"]
     return result
 
@@ -65,11 +66,15 @@ def test_a_row_and_a_key_are_back_after_containers_and_volumes_were_destroyed(be
         assert planned["changed"]
         assert planned["backup"] == identifier
         assert "kept" not in planned
+        assert "It was never drilled; nothing is there that it replaces." in planned["plan"]
     assert bench.psql("SELECT to_regclass('pets') IS NULL") == "t"
     assert bench.redis("DBSIZE") == "0"
 
-    results = {source: restore(bench, source) for source in identifiers}
+    # No drill has proven these backups, and nothing is there that they replace.
+    results = {source: bench.host.module(MODULE, {"source": source}) for source in identifiers}
     assert {source: result["backup"] for source, result in results.items()} == identifiers
+    assert not any(result["verified"] for result in results.values())
+    assert all("nothing is there that it replaces" in str(result["plan"]) for result in results.values())
     assert bench.psql("SELECT name FROM pets") == "Rex"
     assert bench.redis("GET", "pet:1") == "Rex"
     assert 0 < int(bench.redis("TTL", "session")) <= 3600
@@ -98,6 +103,31 @@ def test_what_serves_is_kept_and_clients_connect_again(bench: BackupHost) -> Non
     assert bench.psql(SLEEPING) == "0"
 
 
+def test_data_is_not_replaced_by_a_backup_that_no_drill_has_proven(bench: BackupHost) -> None:
+    bench.psql("CREATE TABLE IF NOT EXISTS serving(n int); INSERT INTO serving VALUES (1)")
+    bench.redis("SET", "serving", "yes")
+    there = {DATABASE: "there are rows in app: ", REDIS: "service redis holds "}
+    for source, said in there.items():
+        identifier = bench.backup(source)
+        for check in (True, False):
+            refused = bench.host.module(MODULE, {"source": source}, check=check)
+            assert f"Backup {identifier} of {source} is not verified, and would replace data: {said}" in refused["msg"]
+            assert f"`composeops drill {source} --backup {identifier}`" in refused["msg"]
+    refusal = bench.program(f"restore {DATABASE} --dry-run")
+    assert (refusal.returncode, refusal.stdout) == (1, "")
+    assert "None of its backups is verified" in refusal.stderr
+    assert "restored because that was asked" in bench.program(f"restore {DATABASE} --dry-run --unverified").stdout
+
+    # The refusal's own way on. The newest backup is again one that no drill has proven, and the proven one is named.
+    proven = bench.ids(DATABASE)[-1]
+    assert bench.program(f"drill {DATABASE} --backup {proven}").ok
+    assert bench.host.module(MODULE, {"source": DATABASE}, check=True)["verified"]
+    bench.backup(DATABASE)
+    assert f"The newest verified one is {proven}, " in bench.program(f"restore {DATABASE} --dry-run").stderr
+    named = {"source": DATABASE, "backup": proven, "identity": bench.identity}
+    assert bench.host.module(MODULE, named, check=True)["verified"]
+
+
 def test_rows_written_while_a_dump_runs_do_not_make_its_restore_fail(bench: BackupHost) -> None:
     bench.psql("CREATE TABLE IF NOT EXISTS load AS SELECT i, md5(i::text) AS v FROM generate_series(1, 300000) i")
     bench.host.write(f"{DIRECTORY}/load", WRITER)
@@ -123,7 +153,7 @@ def test_a_damaged_object_is_refused_and_the_data_still_serves(bench: BackupHost
     content = bytearray(bench.s3.get_object(Bucket=bench.bucket, Key=key)["Body"].read())
     content[len(content) // 2] ^= 1
     bench.s3.put_object(Bucket=bench.bucket, Key=key, Body=bytes(content))
-    refused = bench.host.module(MODULE, {"source": source, "backup": identifier})
+    refused = bench.host.module(MODULE, {"source": source, "backup": identifier, "unverified": True})
     assert refused["failed"]
     assert "is damaged" in refused["msg"]
     assert bench.psql("SELECT to_regclass('still')") == "still"
@@ -144,7 +174,7 @@ def test_a_database_that_is_not_what_was_counted_is_not_swapped_in(bench: Backup
     identifier = bench.backup(DATABASE)
     falsify(bench, DATABASE, identifier, {"rows": {"public.counted": 2}})
     bench.psql("UPDATE counted SET n = 7")
-    refused = bench.host.module(MODULE, {"source": DATABASE, "backup": identifier})
+    refused = bench.host.module(MODULE, {"source": DATABASE, "backup": identifier, "unverified": True})
     assert refused["failed"]
     assert "public.counted has 1 instead of 2" in refused["msg"]
     assert bench.psql("SELECT n FROM counted") == "7"
@@ -156,7 +186,7 @@ def test_a_redis_that_is_not_what_was_counted_is_not_swapped_in(bench: BackupHos
     started = bench.host.run("docker inspect --format '{{.State.StartedAt}}' " + REDIS_CONTAINER).stdout
     identifier = bench.backup(REDIS)
     falsify(bench, REDIS, identifier, {"first_database": {"index": 0, "keys": 1000, "expiring": 0}})
-    refused = bench.host.module(MODULE, {"source": REDIS, "backup": identifier})
+    refused = bench.host.module(MODULE, {"source": REDIS, "backup": identifier, "unverified": True})
     assert refused["failed"]
     assert "1000 were in it" in refused["msg"]
     assert bench.redis("GET", "still") == "here"
@@ -169,7 +199,7 @@ def test_a_restore_killed_while_redis_is_stopped_is_recovered_by_the_next_run(be
     bench.backup(REDIS)
     bench.redis("SET", "killed", "after")
     bench.host.run("systemctl reset-failed bkr.service")
-    bench.host.run(f"systemd-run --quiet --unit bkr composeops restore {REDIS}", check=True)
+    bench.host.run(f"systemd-run --quiet --unit bkr composeops restore {REDIS} --unverified", check=True)
     # The moment between stopping the server and starting it again.
     bench.host.run(
         f"until [ \"$(docker inspect --format '{{{{.State.Running}}}}' {REDIS_CONTAINER})\" = false ]; do :; done; "
@@ -221,19 +251,20 @@ def test_only_the_operators_key_opens_an_older_backup(bench: BackupHost) -> None
     bench.redis("SET", "of", "the older one")
     older = bench.backup(REDIS)
     newest = bench.backup(REDIS)
-    assert not bench.host.module(MODULE, {"source": REDIS, "backup": newest}, check=True)["failed"]
+    told = {"source": REDIS, "unverified": True}
+    assert not bench.host.module(MODULE, {**told, "backup": newest}, check=True)["failed"]
 
-    locked = bench.host.module(MODULE, {"source": REDIS, "backup": older})
+    locked = bench.host.module(MODULE, {**told, "backup": older})
     assert locked["failed"]
     assert f"is encrypted to {bench.recipients[0]}, {bench.recipients[1]}" in locked["msg"]
     another = bench.host.output("age-keygen 2>/dev/null")
-    wrong = bench.host.module(MODULE, {"source": REDIS, "backup": older, "identity": another})
+    wrong = bench.host.module(MODULE, {**told, "backup": older, "identity": another})
     assert "does not open backup" in wrong["msg"]
     assert bench.recipients[1] in wrong["msg"]
 
     bench.redis("SET", "of", "now")
     opened = bench.host.run(
-        f"composeops restore {REDIS} --backup {older} --identity-file -", stdin=bench.identity, check=True
+        f"composeops restore {REDIS} --backup {older} --unverified --identity-file -", stdin=bench.identity, check=True
     )
     assert "keys, as in the backup" in opened.stdout
     assert bench.redis("GET", "of") == "the older one"
@@ -245,9 +276,9 @@ def test_an_object_that_was_cut_short_is_refused(bench: BackupHost) -> None:
     key = remote(bench, DATABASE, identifier, "database.pgdump.zst.age")
     content = bench.s3.get_object(Bucket=bench.bucket, Key=key)["Body"].read()
     bench.s3.put_object(Bucket=bench.bucket, Key=key, Body=content[: len(content) // 2])
-    planned = bench.host.module(MODULE, {"source": DATABASE}, check=True)
+    planned = bench.host.module(MODULE, {"source": DATABASE, "unverified": True}, check=True)
     assert "bytes in the store; its manifest says" in planned["msg"]
-    refused = bench.host.module(MODULE, {"source": DATABASE})
+    refused = bench.host.module(MODULE, {"source": DATABASE, "unverified": True})
     assert "is damaged" in refused["msg"]
     bench.s3.delete_object(Bucket=bench.bucket, Key=remote(bench, DATABASE, identifier, "manifest.json"))
 

@@ -60,7 +60,16 @@ options:
     type: str
     default: ""
   unverified:
-    description: Whether to restore a backup although its last verification failed.
+    description:
+      - Whether to restore a backup that is not verified. Without it, one that no drill has restored yet is refused
+        where it would replace data, and one whose last verification failed is refused anywhere.
+      - A refusal names the newest backup that is verified. M(composeops.stack.backup_verify) proves another.
+    type: bool
+    default: false
+  expendable:
+    description:
+      - Whether what is there was made for this restore, so that a backup which no drill has restored yet may replace
+        it. C(playbooks/recover.yml) says so of a host that had no data when it began.
     type: bool
     default: false
   lock_wait:
@@ -111,6 +120,11 @@ backup:
   returned: success
   type: str
   sample: 20260131T023000Z-1f2e3d4c
+verified:
+  description: Whether a drill had restored and compared that backup before.
+  returned: success
+  type: bool
+  sample: true
 kept:
   description: Where the data is that served before; empty where there was none.
   returned: when not in check mode
@@ -149,6 +163,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.composeops.stack.plugins.module_utils.backup import settings
 from ansible_collections.composeops.stack.plugins.module_utils.backup.restore import NEWEST, By, Plan, Restore, Restored
+from ansible_collections.composeops.stack.plugins.module_utils.backup.trust import Told
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import CommandRunner
 
@@ -159,6 +174,7 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "host": {"type": "str", "default": ""},
     "identity": {"type": "str", "default": "", "no_log": True},
     "unverified": {"type": "bool", "default": False},
+    "expendable": {"type": "bool", "default": False},
     "lock_wait": {"type": "float", "default": 0},
     "operator": {"type": "str", "default": ""},
 }
@@ -176,7 +192,7 @@ def run(params: dict[str, Any], *, check: bool) -> dict[str, Any]:
         host=params["host"],
         by=by,
         key=params["identity"],
-        unverified=params["unverified"],
+        told=Told(unverified=params["unverified"], expendable=params["expendable"]),
         target_time=params["target_time"],
     )
     if check:
@@ -189,6 +205,7 @@ def _planned(name: str, plan: Plan) -> dict[str, Any]:
     return {
         "changed": True,
         "backup": plan.manifest.id,
+        "verified": plan.verified,
         "plan": list(plan.steps),
         "diff": [
             {

@@ -70,6 +70,11 @@ restored:
   returned: success
   type: dict
   sample: {"database": "20260131T023000Z-1f2e3d4c"}
+empty:
+  description: Whether the host had no data when the recovery began, so that nothing is lost by what it restores.
+  returned: success
+  type: bool
+  sample: true
 seconds:
   description: How long each phase took that ended, over all runs.
   returned: success
@@ -151,6 +156,7 @@ def run(params: dict[str, Any], *, check: bool) -> dict[str, Any]:
         "changed": True,
         "plan": [f"{params['source']} is restored." if params["source"] else f"{phase.capitalize()}."],
         "restored": dict(reached.restored),
+        "empty": reached.empty,
         "seconds": dict(reached.seconds),
     }
     if phase == progress.FINISHED:

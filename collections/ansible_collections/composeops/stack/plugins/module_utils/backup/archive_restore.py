@@ -85,6 +85,18 @@ def apply(job: Job, paths: Mapping[str, str]) -> Outcome:
     return Outcome(kept=", ".join(kept), removal=f"rm -r {' '.join(kept)}" if kept else "", notes=notes)
 
 
+def replaced(job: Job) -> str:
+    """Say what files are there; a directory without any is nothing."""
+    found = [root.path for root in _roots(job) if _holds(root)]
+    return f"{', '.join(found)} {'is' if len(found) == 1 else 'are'} there" if found else ""
+
+
+def _holds(root: Root) -> bool:
+    if os.path.isdir(root.path) and not os.path.islink(root.path):
+        return any(not name.startswith(OURS) for name in os.listdir(root.path))
+    return os.path.lexists(root.path)
+
+
 def _archive(paths: Mapping[str, str]) -> str:
     return paths[archive.ARCHIVE if archive.ARCHIVE in paths else archive.COMPRESSED]
 
@@ -183,4 +195,4 @@ def _remove(path: str) -> None:
             os.unlink(path)
 
 
-RESTORER = Restorer(examine, apply)
+RESTORER = Restorer(examine, apply, replaced)

@@ -21,6 +21,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr impor
 from ansible_collections.composeops.stack.plugins.module_utils.backup.progress import Display
 from ansible_collections.composeops.stack.plugins.module_utils.backup.restore import NEWEST, By, Restore
 from ansible_collections.composeops.stack.plugins.module_utils.backup.retention import commands as retention
+from ansible_collections.composeops.stack.plugins.module_utils.backup.trust import Told
 from ansible_collections.composeops.stack.plugins.module_utils.backup.verification import commands as verification
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError, InvalidInput
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import CommandRunner
@@ -68,7 +69,7 @@ def register(subparsers: Any) -> None:
         metavar="FILE",
         help="identity file of age that opens the backup, or - for the input; the host has that of its newest itself",
     )
-    restore.add_argument("--unverified", action="store_true", help="restore it although its last verification failed")
+    restore.add_argument("--unverified", action="store_true", help="restore it although it is not verified")
     restore.add_argument("--dry-run", action="store_true", help="check what can be checked, say what would be done")
     restore.set_defaults(handler=_restore)
 
@@ -122,7 +123,7 @@ def _restore(arguments: argparse.Namespace) -> int:
         host=arguments.host,
         by=by,
         key=identity.given(arguments.identity_file),
-        unverified=arguments.unverified,
+        told=Told(unverified=arguments.unverified),
         target_time=arguments.target_time,
     )
     if arguments.dry_run:

@@ -12,7 +12,7 @@ import contextlib
 import time
 from collections.abc import Mapping
 
-from ansible_collections.composeops.stack.plugins.module_utils.backup import capacity, mongo, mongo_names
+from ansible_collections.composeops.stack.plugins.module_utils.backup import capacity, mongo, mongo_names, report
 from ansible_collections.composeops.stack.plugins.module_utils.backup.manifest import Manifest
 from ansible_collections.composeops.stack.plugins.module_utils.backup.process import feed
 from ansible_collections.composeops.stack.plugins.module_utils.backup.restorer import Job, Outcome, Restorer
@@ -21,6 +21,8 @@ from ansible_collections.composeops.stack.plugins.module_utils.io.docker import 
 from ansible_collections.composeops.stack.plugins.module_utils.io.mongo import MongoClient
 
 DATA = "/data/db"
+OWN_DATABASES = ("admin", "config", "local")
+"""What a server keeps for itself."""
 
 
 def check_server(manifest: Manifest, version: str, replica_set: bool) -> None:
@@ -76,6 +78,27 @@ def apply(job: Job, paths: Mapping[str, str]) -> Outcome:
             _feed(job, container, paths)
             return Outcome(kept="", removal="", notes=(*notes, "The log of writes was replayed to the dump's end."))
         return _restore(job, client, container, paths, notes)
+
+
+def replaced(job: Job) -> str:
+    """Say which collections have documents."""
+    _container, client_of = _target(job)
+    with client_of as client:
+        filled = [
+            f"{database}.{entry['name']}"
+            for database in _replaced_databases(job, client)
+            for entry in mongo.collections(client, database)
+            if mongo_names.is_data(entry) and client.command(database, {"count": entry["name"]})["n"]
+        ]
+    return f"{report.some(filled)} {'has' if len(filled) == 1 else 'have'} documents" if filled else ""
+
+
+def _replaced_databases(job: Job, client: MongoClient) -> list[str]:
+    """A dump with its log is of every database of its replica set."""
+    if not job.manifest.origin["oplog"]:
+        return [job.source.database]
+    listed = client.command("admin", {"listDatabases": 1, "nameOnly": True})["databases"]
+    return [str(one["name"]) for one in listed if one["name"] not in OWN_DATABASES]
 
 
 def _restore(job: Job, client: MongoClient, container: str, paths: Mapping[str, str], notes: list[str]) -> Outcome:
@@ -149,4 +172,4 @@ def _require_room(job: Job, container: str) -> None:
     capacity.require("The database's disk", free=capacity.free_bytes(df.stdout), needed=job.manifest.origin["bytes"])
 
 
-RESTORER = Restorer(examine, apply)
+RESTORER = Restorer(examine, apply, replaced)

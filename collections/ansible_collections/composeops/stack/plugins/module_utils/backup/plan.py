@@ -93,18 +93,6 @@ def choose(source: str, entries: Sequence[Entry], now: datetime, wanted: str | N
     raise ComposeOpsError(f"The store has no backup {wanted} of {source}.", "Choose one from `composeops list`.")
 
 
-def require_not_failed(entry: Entry) -> None:
-    """Raise where the last verification of a backup found it damaged."""
-    if entry.failed:
-        last = entry.verifications[-1]
-        raise ComposeOpsError(
-            f"Backup {entry.id} of {entry.source} failed its last verification, to level {last.level.value}, at "
-            f"{last.moment:%Y-%m-%dT%H:%M:%SZ}.",
-            "Choose another one from `composeops list SOURCE`, or say that this one is wanted nevertheless: "
-            "unverified, or --unverified.",
-        )
-
-
 def part_size(estimate: int) -> int:
     """Return the size of an upload's parts for a stream of about ``estimate`` bytes.
 

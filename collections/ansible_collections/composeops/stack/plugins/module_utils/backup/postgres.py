@@ -10,11 +10,11 @@ from __future__ import annotations
 import contextlib
 import json
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ansible_collections.composeops.stack.plugins.module_utils.backup import container as containers
-from ansible_collections.composeops.stack.plugins.module_utils.backup import images, postgres_place
+from ansible_collections.composeops.stack.plugins.module_utils.backup import images, postgres_place, report
 from ansible_collections.composeops.stack.plugins.module_utils.backup import postgres_sql as sql
 from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Source
 from ansible_collections.composeops.stack.plugins.module_utils.backup.postgres_place import Place
@@ -128,6 +128,17 @@ def rows(runner: Runner, place: Place, database: str, *, timeout: float) -> dict
     """Return the number of rows of every table of ``database``."""
     answer = script(runner, place, database, sql.CATALOG_ONLY + sql.COUNT_ROWS, timeout=timeout)
     return {item["table"]: item["rows"] for item in map(json.loads, answer.splitlines())}
+
+
+def filled(runner: Runner, place: Place, databases: Sequence[str], *, timeout: float) -> str:
+    """Say which tables of ``databases`` have rows, or nothing."""
+    found = [
+        f"{database}: {table}"
+        for database in databases
+        for table in script(runner, place, database, sql.CATALOG_ONLY + sql.FILLED_TABLES, timeout=timeout).splitlines()
+        if table
+    ]
+    return f"there are rows in {report.some(found)}" if found else ""
 
 
 def script(runner: Runner, place: Place, database: str, text: str, *, timeout: float) -> str:

@@ -103,6 +103,15 @@ def examine(job: Job) -> list[str]:
     return sentences
 
 
+def replaced(job: Job) -> str:
+    """Say which tables of the database have rows."""
+    server = _Server(job)
+    if job.source.database not in server.facts()["databases"]:
+        return ""
+    left = max(1.0, job.deadline - time.monotonic())
+    return postgres.filled(job.runner, server.place, [job.source.database], timeout=left)
+
+
 def apply(job: Job, paths: Mapping[str, str]) -> Outcome:
     """Restore; where anything fails, the database that was there still serves."""
     return restore_at(job, paths, postgres_place.of(job.source, job.runner))
@@ -174,4 +183,4 @@ def _quietly(server: _Server, text: str) -> None:
         server.run(text)
 
 
-RESTORER = Restorer(examine, apply)
+RESTORER = Restorer(examine, apply, replaced)

@@ -48,6 +48,21 @@ ORDER BY 1 \\gexec
 """
 """One line of JSON for every table: its name and its exact number of rows."""
 
+# Tables alone: what else a database holds of data is made of theirs.
+FILLED_TABLES = """\
+SELECT format('SELECT %L WHERE EXISTS (SELECT FROM ONLY %I.%I)', format('%I.%I', n.nspname, c.relname),
+              n.nspname, c.relname)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+  AND NOT EXISTS (SELECT FROM pg_depend e
+                  WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')
+ORDER BY 1 \\gexec
+SELECT 'large objects' WHERE EXISTS (SELECT FROM pg_largeobject_metadata);
+"""
+"""One line for every table that has a row: its name."""
+
+DATABASES = "SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate ORDER BY 1;\n"
+
 CATALOG_ONLY = "SET search_path = pg_catalog;\nSET statement_timeout = 0;\nSET row_security = off;\n"
 """No object of the database can stand in front of the catalog's, and nothing is cut short or left out in silence."""
 

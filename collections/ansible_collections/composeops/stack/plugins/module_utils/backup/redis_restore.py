@@ -105,6 +105,21 @@ def _target(job: Job) -> tuple[dict[str, Any], Place]:
     return found[0], place
 
 
+def replaced(job: Job) -> str:
+    """Say what data is there."""
+    source = job.source
+    container, _place = _target(job)
+    if not container["State"]["Running"]:
+        return f"service {source.service} does not run, so that what it holds is not known"
+    deadline = time.monotonic() + redis_place.ANSWER_SECONDS
+    try:
+        with connected(address(container), source.port, password=redis.password(source), deadline=deadline) as client:
+            keys = redis_scratch.counts(client.info("keyspace"), {}).keys
+    except RedisError as error:
+        return f"what service {source.service} holds is not known ({error.message})"
+    return f"service {source.service} holds {keys} keys" if keys else ""
+
+
 def _aside(job: Job) -> str:
     return f"before_{job.stamp}"
 
@@ -134,4 +149,4 @@ def _wait_until_loaded(job: Job, expected: Loaded) -> None:
         time.sleep(POLL_SECONDS)
 
 
-RESTORER = Restorer(examine, apply)
+RESTORER = Restorer(examine, apply, replaced)

@@ -1,11 +1,14 @@
 # Copyright: ComposeOps contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""How ages and sizes are shown to a person."""
+"""How ages, sizes and long lists are shown to a person."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
+NAMED = 3
+"""How many of a list are named."""
 _SPANS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 _SIZES = ((1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB"))
 
@@ -29,3 +32,9 @@ def size(count: int) -> str:
         if count >= unit:
             return f"{count / unit:.1f} {name}"
     return f"{count} B"
+
+
+def some(names: Sequence[str]) -> str:
+    """Return the first of ``names``, and how many more there are."""
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more

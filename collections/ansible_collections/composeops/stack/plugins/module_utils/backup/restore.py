@@ -9,18 +9,19 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 from ansible_collections.composeops.stack.plugins.module_utils.backup import (
     archive_restore,
     catalogue,
     layout,
     mongo_restore,
-    plan,
     postgres_restore,
     records,
     redis_restore,
     redis_swap,
     report,
+    trust,
 )
 from ansible_collections.composeops.stack.plugins.module_utils.backup.damage import Damaged
 from ansible_collections.composeops.stack.plugins.module_utils.backup.encoding import identity, programs
@@ -44,7 +45,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr impor
 from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr import restore as pitr
 from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr.fetch_log import fetched_log
 from ansible_collections.composeops.stack.plugins.module_utils.backup.restorer import Job, Outcome, Restorer
-from ansible_collections.composeops.stack.plugins.module_utils.backup.verification.plan import WORDS
+from ansible_collections.composeops.stack.plugins.module_utils.backup.trust import Told
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError, InvalidInput
 from ansible_collections.composeops.stack.plugins.module_utils.io.files import exclusive
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Runner
@@ -72,6 +73,8 @@ class Plan:
 
     manifest: Manifest
     steps: tuple[str, ...]
+    verified: bool
+    """Whether a drill had restored the backup before."""
 
 
 @dataclass(frozen=True)
@@ -96,12 +99,21 @@ class Restored:
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class _Chosen:
+    """What is restored, and the backups that could be taken in its place."""
+
+    entry: Entry
+    others: tuple[Entry, ...]
+    job: Job
+
+
 class Restore:
     """One restore of a source, of its newest backup or of the one called ``wanted``, made by ``host`` or another.
 
-    ``key`` is the text of an identity file of age, where this host does not keep the backup's own. One whose last
-    verification failed is restored only where ``unverified`` says so. ``target_time`` is a moment in ISO 8601 to which
-    a server is brought; what has a log is brought to its end otherwise.
+    ``key`` is the text of an identity file of age, where this host does not keep the backup's own. ``told`` says what
+    may be restored that is not verified. ``target_time`` is a moment in ISO 8601 to which a server is brought; what has
+    a log is brought to its end otherwise.
     """
 
     def __init__(
@@ -116,7 +128,7 @@ class Restore:
         by: By | None = None,
         places: Places = PLACES,
         key: str = "",
-        unverified: bool = False,
+        told: Told | None = None,
         target_time: str = NEWEST,
     ) -> None:
         if target_time != NEWEST and source.type != POSTGRES_CLUSTER:
@@ -133,18 +145,19 @@ class Restore:
         self._by = by or By()
         self._places = places
         self._identity = key
-        self._unverified = unverified
+        self._told = told or Told()
         self._bucket = catalogue.open_bucket(settings.store)
         self._stamp = layout.stamp(catalogue.now())
         self._deadline = time.monotonic() + source.timeout
 
     def plan(self) -> Plan:
         """Return what would be done; raise where it cannot be done. Nothing is changed."""
-        entry, job = self._choose()
-        for stored in job.manifest.objects:
-            self._hold_to_size(entry, stored)
-        self._key(job.manifest)
-        return Plan(job.manifest, self._steps(entry, job))
+        chosen = self._choose()
+        manifest = chosen.job.manifest
+        for stored in manifest.objects:
+            self._hold_to_size(chosen.entry, stored)
+        self._key(manifest)
+        return Plan(manifest, self._steps(chosen), chosen.entry.verified)
 
     def apply(self) -> Restored:
         """Do it, with no backup or other restore of the source, and no deployment of its stack, meanwhile."""
@@ -153,9 +166,10 @@ class Restore:
         lock = records.lock_path(source.name, self._directory)
         with interruptible(), exclusive(lock, f"restore of {source.name}"), self._stack_run() as work:
             notes = redis_swap.recover(source, self._runner, self._directory) if source.type in SWAPPED else []
-            entry, job = self._choose()
+            chosen = self._choose()
+            entry, job = chosen.entry, chosen.job
             key = self._key(job.manifest)
-            plan_ = Plan(job.manifest, self._steps(entry, job))
+            plan = Plan(job.manifest, self._steps(chosen), entry.verified)
             work.begin()
             work.reason = f"{source.name} from backup {job.manifest.id}"
             began = time.monotonic()
@@ -168,7 +182,7 @@ class Restore:
                 outcome = RESTORERS[source.type].apply(with_log, paths)
             applied = time.monotonic()
             seconds = {"fetch": round(there - began, 1), "apply": round(applied - there, 1)}
-            return Restored(plan_, outcome, seconds, (*work.notes, *notes, *outcome.notes))
+            return Restored(plan, outcome, seconds, (*work.notes, *notes, *outcome.notes))
 
     def _stack_run(self) -> contextlib.AbstractContextManager[StackRun]:
         by = self._by
@@ -182,7 +196,7 @@ class Restore:
             say=by.say,
         )
 
-    def _choose(self) -> tuple[Entry, Job]:
+    def _choose(self) -> _Chosen:
         source = self._source
         listed = catalogue.entries(self._bucket, source.name, self._host)
         entry, chosen = recovery.choose(
@@ -193,8 +207,7 @@ class Restore:
             target=self._target,
             read=lambda one: catalogue.read_manifest(self._bucket, one),
         )
-        if not self._unverified:
-            plan.require_not_failed(entry)
+        trust.require_not_failed(entry, self._told)
         if chosen.type != source.type:
             raise ComposeOpsError(
                 f"Backup {chosen.id} is of type {chosen.type}; {source.name} is {source.type}.", "Name another source."
@@ -202,7 +215,11 @@ class Restore:
         for stored in chosen.objects:
             programs.require_readable(f"{stored.name} of backup {chosen.id}", stored.encoding)
         job = Job(source, chosen, self._runner, self._stamp, self._directory, self._deadline)
-        return entry, replace(job, recovery=self._recovery(chosen)) if source.type == POSTGRES_CLUSTER else job
+        if source.type == POSTGRES_CLUSTER:
+            job = replace(job, recovery=self._recovery(chosen))
+        # One that began after the moment that is wanted cannot be taken in its place.
+        others = tuple(one for one in listed if self._target is None or one.created <= self._target)
+        return _Chosen(entry, others, job)
 
     def _recovery(self, chosen: Manifest) -> recovery.Recovery:
         beginning = log_archive.prefix(chosen.source, chosen.host, pitr_plan.base(chosen).system)
@@ -220,16 +237,16 @@ class Restore:
         with fetched_log(self._bucket, job.recovery, directory, key, deadline=self._deadline) as there:
             yield replace(job, log=there)
 
-    def _steps(self, entry: Entry, job: Job) -> tuple[str, ...]:
-        chosen = job.manifest
-        proven = f"It was proven so far: {WORDS[entry.level]}." if entry.level else "It was never proven by a restore."
-        if entry.failed:
-            proven = "Its last verification failed; it is restored because that was asked for."
+    def _steps(self, chosen: _Chosen) -> tuple[str, ...]:
+        manifest, restorer = chosen.job.manifest, RESTORERS[self._source.type]
+        examined = restorer.examine(chosen.job)
+        replaced = partial(restorer.replaced, chosen.job)
+        proven = trust.judge(chosen.entry, chosen.others, catalogue.now(), self._told, replaced)
         fetch = (
-            f"Fetch backup {chosen.id} of {chosen.source} made on {chosen.host} at {chosen.started} "
-            f"({report.size(chosen.bytes)}), and compare size and SHA-256 with its manifest."
+            f"Fetch backup {manifest.id} of {manifest.source} made on {manifest.host} at {manifest.started} "
+            f"({report.size(manifest.bytes)}), and compare size and SHA-256 with its manifest."
         )
-        return (fetch, proven, *RESTORERS[self._source.type].examine(job))
+        return (fetch, proven, *examined)
 
     def _hold_to_size(self, entry: Entry, stored: StoredObject) -> None:
         held = self._bucket.size(layout.key(entry.source, entry.host, entry.id, stored.file))

@@ -44,7 +44,9 @@ class Outcome:
 @dataclass(frozen=True)
 class Restorer:
     """``examine`` raises where the restore cannot succeed, changes nothing and says what ``apply`` will do;
-    ``apply`` does it with the backup's objects, whole and checked, at the given paths."""
+    ``apply`` does it with the backup's objects, whole and checked, at the given paths. ``replaced`` says what data is
+    there that a restore would replace, or nothing; what cannot be asked is taken for data."""
 
     examine: Callable[[Job], list[str]]
     apply: Callable[[Job, Mapping[str, str]], Outcome]
+    replaced: Callable[[Job], str]

@@ -77,6 +77,16 @@ def check_version(job: Job, container: Mapping[str, Any]) -> None:
         )
 
 
+def replaced(job: Job) -> str:
+    """Say which tables of any database have rows."""
+    try:
+        place = postgres_place.of(job.source, job.runner)
+        listed = postgres.script(job.runner, place, job.source.database, names.DATABASES, timeout=_left(job))
+        return postgres.filled(job.runner, place, listed.split("\n")[:-1], timeout=_left(job))
+    except ComposeOpsError as error:
+        return f"what service {job.source.service} holds is not known ({error.message})"
+
+
 def apply(job: Job, paths: Mapping[str, str]) -> Outcome:
     """Restore; where anything fails, the server runs on its old files."""
     container, recovery = _container(job), _recovery(job)
@@ -184,4 +194,4 @@ def _left(job: Job) -> float:
     return max(1.0, job.deadline - time.monotonic())
 
 
-RESTORER = Restorer(examine, apply)
+RESTORER = Restorer(examine, apply, replaced)

@@ -30,6 +30,8 @@ class Progress:
     restored: Mapping[str, str] = field(default_factory=dict)
     """Source to the id of the backup that it was restored from."""
     finished: str = ""
+    empty: bool = False
+    """Whether the host had no data when it began: what is there was made by it."""
 
 
 def begin(found: Progress | None, data: str, *, now: str, clock: float, overwrite: bool) -> Progress:
@@ -44,7 +46,7 @@ def begin(found: Progress | None, data: str, *, now: str, clock: float, overwrit
             "A recovery is for a new host; playbooks/restore.yml restores one source. To replace what is here: "
             "-e overwrite=true.",
         )
-    return Progress(started=now, phase=PHASES[0], since=clock)
+    return Progress(started=now, phase=PHASES[0], since=clock, empty=not data)
 
 
 def enter(found: Progress, phase: str, *, now: str, clock: float) -> Progress:

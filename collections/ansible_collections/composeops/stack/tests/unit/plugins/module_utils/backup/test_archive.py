@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import tarfile
 import time
@@ -69,6 +70,9 @@ class Host:
         assert len(archive_restore.examine(job)) == 2
         return archive_restore.apply(job, {archive.ARCHIVE: str(self._archive)})
 
+    def replaced(self, manifest: Manifest) -> str:
+        return archive_restore.replaced(Job(self.source, manifest, self.runner, STAMP, "", time.monotonic() + 60))
+
     def tally(self) -> str:
         return archive.tally(archive.roots(self.source, self.runner)).digest()
 
@@ -99,6 +103,20 @@ def test_what_was_destroyed_comes_back_as_it_was(host: Host) -> None:
     assert (host.volume / f".composeops-before_{STAMP}/other").read_text() == "made after the backup"
     assert outcome.kept == f"{host.config}.before_{STAMP}, {host.volume}/.composeops-before_{STAMP}"
     assert host.leftovers == []
+
+
+def test_files_that_are_there_are_data_and_empty_directories_are_not(host: Host) -> None:
+    manifest = host.back_up()
+    assert host.replaced(manifest) == f"{host.secrets}, {host.config}, {host.volume} are there"
+    host.secrets.unlink()
+    shutil.rmtree(host.config)
+    shutil.rmtree(host.volume / "2026")
+    (host.volume / ".composeops-before_x").mkdir()
+    assert host.replaced(manifest) == ""
+    host.config.mkdir()
+    assert host.replaced(manifest) == ""
+    host.secrets.symlink_to("nowhere")
+    assert host.replaced(manifest) == f"{host.secrets} is there"
 
 
 def test_what_is_kept_aside_is_in_no_later_backup(host: Host) -> None:

@@ -45,6 +45,8 @@ class Server:
                 return {"version": "7.0.12"}
             case "count", name:
                 return {"n": self.collections[name]}
+            case "listDatabases", _:
+                return {"databases": [{"name": name} for name in ("admin", "config", "local", "shop")]}
             case "drop", name:
                 del self.collections[name]
             case "renameCollection", old:
@@ -159,6 +161,24 @@ def test_a_dump_with_its_log_is_said_to_replace_what_is_there(server: Server) ->
     server.set_name = "rs0"
     (step,) = mongo_restore.examine(job(oplog=True))
     assert "clients see a part of them until it ends" in step
+
+
+@pytest.mark.parametrize("oplog", [False, True], ids=["alone", "with its log"])
+@pytest.mark.parametrize(
+    ("collections", "said"),
+    [
+        ({}, ""),
+        ({"orders": 0, "composeops.before_x.orders": 7}, ""),
+        ({"orders": 7, "people": 0}, "shop.orders has documents"),
+        (dict.fromkeys("abcde", 1), "shop.a, shop.b, shop.c and 2 more have documents"),
+    ],
+    ids=["no collection", "empty ones and what was kept aside", "one", "many"],
+)
+def test_collections_with_documents_are_data(
+    server: Server, collections: dict[str, int], said: str, *, oplog: bool
+) -> None:
+    server.collections = collections
+    assert mongo_restore.replaced(job(oplog=oplog)) == said
 
 
 def test_a_disk_that_is_too_small_is_told_before_anything(server: Server) -> None:

@@ -39,3 +39,8 @@ def test_durations(seconds: int, shown: str) -> None:
 )
 def test_sizes(count: int, shown: str) -> None:
     assert report.size(count) == shown
+
+
+@pytest.mark.parametrize(("names", "shown"), [("a", "a"), ("abc", "a, b, c"), ("abcde", "a, b, c and 2 more")])
+def test_long_lists(names: str, shown: str) -> None:
+    assert report.some(list(names)) == shown

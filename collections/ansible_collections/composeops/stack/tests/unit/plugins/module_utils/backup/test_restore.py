@@ -14,6 +14,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.backup.manifest i
 from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Level, Settings, Source, Store
 from ansible_collections.composeops.stack.plugins.module_utils.backup.restore import NEWEST, By, Restore
 from ansible_collections.composeops.stack.plugins.module_utils.backup.restorer import Job, Outcome, Restorer
+from ansible_collections.composeops.stack.plugins.module_utils.backup.trust import Told
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.release import audit
 from ansible_collections.composeops.stack.plugins.module_utils.release.holding import Holding
@@ -36,13 +37,15 @@ class Bench:
         self.directory = directory
         self.places = places(directory.parent)
         self.given: dict[str, bytes] | None = None
+        self.there = ""
+        """What data a restore would replace."""
         self.modes: set[int] = set()
         self.manifest = Manifest(
             ID, "database", "h", "postgres", "s", "f", (StoredObject("dump", 8, hashlib.sha256(DUMP).hexdigest()),)
         )
         self.store(self.manifest)
         monkeypatch.setattr(catalogue, "open_bucket", lambda store: self.bucket)
-        monkeypatch.setitem(restore.RESTORERS, "postgres", Restorer(self.examine, self.apply))
+        monkeypatch.setitem(restore.RESTORERS, "postgres", Restorer(self.examine, self.apply, lambda _: self.there))
 
     def store(self, stored: Manifest, dump: bytes = DUMP) -> None:
         beginning = f"database/{stored.host}/{ID}"
@@ -67,7 +70,7 @@ class Bench:
             directory=str(self.directory),
             by=By("ada", "console"),
             places=self.places,
-            unverified=unverified,
+            told=Told(unverified=unverified),
         )
 
 
@@ -89,7 +92,7 @@ def test_a_plan_fetches_and_changes_nothing(bench: Bench) -> None:
     plan = bench.restore(ID).plan()
     assert plan.manifest == bench.manifest
     assert plan.steps[0].startswith(f"Fetch backup {ID} of database made on h at s (8 B)")
-    assert plan.steps[1:] == ("It was never proven by a restore.", f"Restore {ID}.")
+    assert plan.steps[1:] == ("It was never drilled; nothing is there that it replaces.", f"Restore {ID}.")
     assert bench.given is None
     assert not bench.directory.exists()
 
@@ -192,9 +195,25 @@ def test_a_backup_that_failed_its_last_verification_is_restored_only_when_that_i
     assert bench.given == {"dump": DUMP}
 
 
+def test_data_is_replaced_by_a_backup_that_is_verified_or_asked_for(bench: Bench) -> None:
+    bench.there = "there are rows in app: public.pets"
+    for attempt in (bench.restore().plan, bench.restore().apply):
+        with pytest.raises(ComposeOpsError, match=f"Backup {ID} of database is not verified, and would replace data"):
+            attempt()
+    assert bench.given is None
+    assert bench.restore(unverified=True).plan().verified is False
+    passed = layout.verification_name(catalogue.now(), Level.RESTORED, True, "0" * 8)
+    bench.bucket.contents[f"database/h/{ID}/{passed}"] = b"{}"
+    assert bench.restore().apply().plan.verified is True
+    assert bench.given == {"dump": DUMP}
+
+
 @pytest.mark.parametrize(
     ("level", "said"),
-    [(Level.INTACT, "It was proven so far: intact."), (Level.RESTORED, "It was proven so far: restored and compared.")],
+    [
+        (Level.INTACT, "It was proven so far: intact; nothing is there that it replaces."),
+        (Level.RESTORED, "It was proven so far: restored and compared."),
+    ],
 )
 def test_a_plan_says_how_far_the_backup_was_proven(bench: Bench, level: Level, said: str) -> None:
     passed = layout.verification_name(catalogue.now(), level, True, "0" * 8)

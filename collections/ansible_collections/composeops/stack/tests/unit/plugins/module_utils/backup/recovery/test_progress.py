@@ -48,6 +48,13 @@ def test_a_host_with_data_is_refused_unless_it_is_to_be_overwritten(ended: bool)
     assert ("It was recovered at 2026" in str(raised.value)) is ended
     anew = progress.begin(found, "stack shop is deployed", now=NOW, clock=1.0, overwrite=True)
     assert (anew.restored, anew.seconds, anew.finished) == ({}, {}, "")
+    assert not anew.empty
+
+
+def test_a_host_that_was_empty_when_it_began_stays_so_whatever_was_restored_meanwhile() -> None:
+    assert begun().empty
+    again = progress.begin(begun(), "stack shop is deployed", now="later", clock=9.0, overwrite=True)
+    assert again.empty
 
 
 def test_what_is_written_is_what_is_read() -> None:

@@ -95,6 +95,7 @@ def test_who_guesses_keys_is_banned_from_every_port_and_nobody_else(guarded: Bed
     assert [neighbour.reaches(host, port) for port in (22, 80)] == [True, True]
     # A new firewall, an engine that forgets, and the role once more do not let anybody back in.
     guarded.run("systemctl reload composeops-firewall && systemctl restart composeops-firewall", check=True)
+    assert not attacker.reaches(host, 22)
     guarded.run("systemctl restart fail2ban", check=True)
     assert "Bring the host to its baseline" in role(guarded, [neighbour.address], baseline_ban_window=601).changed
     assert not attacker.reaches(host, 22)

@@ -12,7 +12,16 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.integration.backup_host import DATABASE, REDIS, SETTINGS, STACK, STATE, BackupHost, bench_fixture
+from tests.integration.backup_host import (
+    DATABASE,
+    POSTGRES_CONTAINER,
+    REDIS,
+    SETTINGS,
+    STACK,
+    STATE,
+    BackupHost,
+    bench_fixture,
+)
 
 pytestmark = pytest.mark.bed
 
@@ -299,6 +308,91 @@ def test_a_mongo_is_restored_and_counted(bench: BackupHost, mongo: str) -> None:
     (record,) = verifications(bench, MONGO, mongo)
     assert (record["level"], record["outcome"]) == (3, "passed")
     assert "300 documents were restored" in record["proven"][-1]
+    assert leftovers(bench) == ""
+
+
+EVERY = f"{STACK}-every"
+REMOTE = f"{STACK}-remote"
+ODD = "O'Brien & söhne"
+POSTGRES = {"type": "postgres", "stack": STACK, "user": "app", "password_secret": "DB_PASSWORD"}
+
+
+@pytest.fixture(name="servers", scope="module")
+def servers_fixture(bench: BackupHost) -> Iterator[None]:
+    """Sources of every database of the server, and of the same server over the network, as if others ran it."""
+    network = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
+    address = bench.host.output(f"docker inspect -f '{network}' {POSTGRES_CONTAINER}")
+    kept = bench.host.read(SETTINGS)
+    settings = json.loads(kept)
+    settings["sources"] += [
+        {**POSTGRES, "name": EVERY, "service": "postgres", "databases": "all"},
+        {**POSTGRES, "name": REMOTE, "host": address, "image": "postgres:15-alpine", "tls": "disable"}
+        | {"databases": "all", "exclude": ["postgres", "app"]},
+    ]
+    bench.host.write(SETTINGS, json.dumps(settings), mode="0600")
+    bench.psql(f"""CREATE DATABASE "{ODD}"; CREATE DATABASE passing""")
+    bench.psql("CREATE TABLE guests (name text); INSERT INTO guests VALUES ('Ada'), ('Bob')", ODD)
+    bench.psql("CREATE TABLE IF NOT EXISTS untouched (n int)")
+    try:
+        yield
+    finally:
+        bench.host.write(SETTINGS, kept, mode="0600")
+        for source in (EVERY, REMOTE):
+            bench.host.run(f"rm -f {STATE}/{source}.*")
+            for key in bench.keys(source):
+                bench.s3.delete_object(Bucket=bench.bucket, Key=key)
+
+
+@pytest.mark.usefixtures("servers")
+def test_every_database_of_a_server_is_one_backup_out_of_which_one_is_restored(bench: BackupHost) -> None:
+    first = bench.backup(EVERY)
+    bench.psql("DROP DATABASE passing")
+    bench.psql("CREATE DATABASE late")
+    again = bench.program(f"backup run {EVERY}")
+    assert "Database late is new: it was not in backup " in again.stdout, again
+    assert f"Database passing is not on the server any more; backup {first} is the last one" in again.stdout
+    newest = bench.ids(EVERY)[-1]
+    manifest = bench.manifest(EVERY, newest)
+    assert list(manifest["origin"]["databases"]) == ["O'Brien & söhne", "app", "late", "postgres"]
+    assert manifest["invariants"]["databases"][ODD] == {"rows": {"public.guests": 2}}
+    names = [stored["name"] for stored in manifest["objects"]]
+    assert names.count("globals.sql") == 1
+    assert "database.O.27Brien.20.26.20s.c3.b6hne.pgdump" in names
+
+    bench.psql("DELETE FROM guests", ODD)
+    bench.psql("INSERT INTO untouched VALUES (1)")
+    refused = bench.program(f"restore {EVERY} --dry-run")
+    assert "is not verified, and would replace data: there are rows in app: " in refused.stderr
+    assert "has no database shop; it has" in bench.program(f"restore {EVERY} --database shop").stderr
+    # Of this one nothing is left that could be lost.
+    restored = bench.host.module("composeops.stack.backup_restore", {"source": EVERY, "database": ODD})
+    assert not restored["failed"], restored["msg"]
+    assert bench.psql("SELECT string_agg(name, ',' ORDER BY name) FROM guests", ODD) == "Ada,Bob"
+    assert bench.psql("SELECT count(*) FROM untouched") == "1"
+
+    drilled = bench.program(f"drill {EVERY}")
+    assert drilled.ok, drilled
+    (record,) = verifications(bench, EVERY, newest)
+    assert (record["level"], record["outcome"]) == (3, "passed")
+    assert f"{ODD}: 2 rows in 1 tables, each table as counted in the dump's snapshot." in record["proven"]
+    assert {said.partition(":")[0] for said in record["proven"][1:]} == set(manifest["origin"]["databases"])
+    everything = bench.host.module("composeops.stack.backup_restore", {"source": EVERY})
+    assert not everything["failed"], everything["msg"]
+    assert bench.psql("SELECT count(*) FROM untouched") == "0"
+    # What the restore kept aside is in no backup.
+    bench.backup(EVERY)
+    kept = bench.manifest(EVERY, bench.ids(EVERY)[-1])["origin"]["databases"]
+    assert set(kept) == set(manifest["origin"]["databases"])
+
+
+@pytest.mark.usefixtures("servers")
+def test_a_server_that_somebody_else_runs_is_proven(bench: BackupHost) -> None:
+    identifier = bench.backup(REMOTE)
+    assert ODD in bench.manifest(REMOTE, identifier)["origin"]["databases"]
+    drilled = bench.program(f"drill {REMOTE}")
+    assert drilled.ok, drilled
+    (record,) = verifications(bench, REMOTE, identifier)
+    assert (record["level"], record["outcome"]) == (3, "passed")
     assert leftovers(bench) == ""
 
 

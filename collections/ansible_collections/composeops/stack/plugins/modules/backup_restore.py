@@ -15,6 +15,8 @@ description:
   - A PostgreSQL database is restored into a new database, and swapped by renaming in one transaction.
     Sessions of the old one are ended; their clients connect again to the new one.
     Roles that are missing are made; roles that exist keep their passwords.
+  - Of a source with C(databases=all), each database of the backup is restored like this, one after the other. Databases
+    of the server that the backup does not hold stay. Where one fails, those before it are restored.
   - A Redis is loaded by a throw-away server of the same image, which also writes the append-only files. The service is
     stopped while files are swapped, a second or two, and always started again.
   - A MongoDB database is restored into collections of new names, which are then renamed, one after the other.
@@ -39,6 +41,12 @@ options:
     description: Id of the backup, or V(newest).
     type: str
     default: newest
+  database:
+    description:
+      - The database that is restored out of a backup of every database of a PostgreSQL (C(databases=all)). Without it
+        all of them are restored, one after the other. Refused for other sources.
+    type: str
+    default: ""
   target_time:
     description:
       - The moment to which a C(postgres_cluster) is brought back, in ISO 8601 with its zone, such as
@@ -170,6 +178,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.io.runner import 
 ARGUMENT_SPEC: dict[str, Any] = {
     "source": {"type": "str", "required": True},
     "backup": {"type": "str", "default": NEWEST},
+    "database": {"type": "str", "default": ""},
     "target_time": {"type": "str", "default": NEWEST},
     "host": {"type": "str", "default": ""},
     "identity": {"type": "str", "default": "", "no_log": True},
@@ -194,6 +203,7 @@ def run(params: dict[str, Any], *, check: bool) -> dict[str, Any]:
         key=params["identity"],
         told=Told(unverified=params["unverified"], expendable=params["expendable"]),
         target_time=params["target_time"],
+        database=params["database"],
     )
     if check:
         return _planned(source.name, restore.plan())

@@ -60,6 +60,7 @@ def register(subparsers: Any) -> None:
         metavar="TIME",
         help="of a postgres_cluster, in ISO 8601 with its zone",
     )
+    restore.add_argument("--database", default="", metavar="NAME", help="this one alone, of a source of all of them")
     restore.add_argument("--host", default="", help="the host that made the backup, where it is not this one")
     restore.add_argument(
         "--lock-wait", type=float, default=0, metavar="SECONDS", help="how long a deployment that runs may take to end"
@@ -125,6 +126,7 @@ def _restore(arguments: argparse.Namespace) -> int:
         key=identity.given(arguments.identity_file),
         told=Told(unverified=arguments.unverified),
         target_time=arguments.target_time,
+        database=arguments.database,
     )
     if arguments.dry_run:
         print("\n".join(restore.plan().steps))

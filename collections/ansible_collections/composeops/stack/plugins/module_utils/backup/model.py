@@ -17,6 +17,9 @@ MONGO = "mongo"
 FILES = "files"
 POSTGRES_CLUSTER = "postgres_cluster"
 """A whole PostgreSQL server, which can be brought back to any moment."""
+POSTGRES_ALL = "postgres_all"
+"""What backups are called that a source of type postgres makes of every database of its server."""
+ALL = "all"
 TYPES = (POSTGRES, POSTGRES_CLUSTER, REDIS, MONGO, FILES)
 PORTS = {POSTGRES: 5432, POSTGRES_CLUSTER: 5432, REDIS: 6379, MONGO: 27017}
 """Where servers listen unless a source says otherwise."""
@@ -81,10 +84,19 @@ class Source:
     point_in_time: PointInTime = PointInTime()
     drill: str = "weekly"
     """How often its newest backup is restored to prove it: as ``schedule``, or never."""
+    databases: str = ""
+    """``all`` backs up every database of a PostgreSQL; ``database`` is then the one that it is asked in."""
+    exclude: tuple[str, ...] = ()
+    """Databases that are not among them."""
     heartbeat_url: str = field(default="", repr=False)
     """Who is told of each run, so that silence is heard outside of this host. Whoever knows it can speak for us."""
     drill_heartbeat_url: str = field(default="", repr=False)
     """The same for drills."""
+
+    @property
+    def kind(self) -> str:
+        """What its backups are: of its type, or of every database of a server."""
+        return POSTGRES_ALL if self.databases == ALL else self.type
 
 
 @dataclass(frozen=True)

@@ -45,8 +45,9 @@ def application(source: Source) -> str:
 
 
 def connection(source: Source) -> str:
-    """Return the connection string of a backup's sessions; names in it need no quoting."""
-    return f"dbname={source.database} application_name={application(source)}"
+    """Return the connection string of a backup's sessions. A database that was not declared can have any name."""
+    database = source.database.replace("\\", "\\\\").replace("'", "\\'")
+    return f"dbname='{database}' application_name={application(source)}"
 
 
 def psql(source: Source, database: str) -> list[str]:

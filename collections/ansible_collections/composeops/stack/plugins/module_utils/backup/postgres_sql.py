@@ -61,6 +61,13 @@ SELECT 'large objects' WHERE EXISTS (SELECT FROM pg_largeobject_metadata);
 """
 """One line for every table that has a row: its name."""
 
+SIZES = """\
+SELECT json_build_object('name', datname, 'open', has_database_privilege(oid, 'CONNECT'),
+  'bytes', CASE WHEN has_database_privilege(oid, 'CONNECT') THEN pg_database_size(oid) END)
+FROM pg_database WHERE datallowconn AND NOT datistemplate ORDER BY datname;
+"""
+"""One line of JSON for every database: its name, its size, and whether the user may connect to it."""
+
 DATABASES = "SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate ORDER BY 1;\n"
 
 CATALOG_ONLY = "SET search_path = pg_catalog;\nSET statement_timeout = 0;\nSET row_security = off;\n"

@@ -16,6 +16,8 @@ from ansible_collections.composeops.stack.plugins.module_utils.backup import (
     catalogue,
     layout,
     mongo_restore,
+    postgres_all,
+    postgres_all_restore,
     postgres_restore,
     records,
     redis_restore,
@@ -29,9 +31,11 @@ from ansible_collections.composeops.stack.plugins.module_utils.backup.fetch impo
 from ansible_collections.composeops.stack.plugins.module_utils.backup.interruption import interruptible
 from ansible_collections.composeops.stack.plugins.module_utils.backup.manifest import Manifest, StoredObject
 from ansible_collections.composeops.stack.plugins.module_utils.backup.model import (
+    ALL,
     FILES,
     MONGO,
     POSTGRES,
+    POSTGRES_ALL,
     POSTGRES_CLUSTER,
     REDIS,
     Entry,
@@ -54,6 +58,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.release.run impor
 
 RESTORERS: dict[str, Restorer] = {
     POSTGRES: postgres_restore.RESTORER,
+    POSTGRES_ALL: postgres_all_restore.RESTORER,
     POSTGRES_CLUSTER: pitr.RESTORER,
     REDIS: redis_restore.RESTORER,
     MONGO: mongo_restore.RESTORER,
@@ -113,7 +118,7 @@ class Restore:
 
     ``key`` is the text of an identity file of age, where this host does not keep the backup's own. ``told`` says what
     may be restored that is not verified. ``target_time`` is a moment in ISO 8601 to which a server is brought; what has
-    a log is brought to its end otherwise.
+    a log is brought to its end otherwise. ``database`` is the one that is restored out of a backup of all of them.
     """
 
     def __init__(
@@ -130,12 +135,19 @@ class Restore:
         key: str = "",
         told: Told | None = None,
         target_time: str = NEWEST,
+        database: str = "",
     ) -> None:
+        if database and source.kind != POSTGRES_ALL:
+            raise InvalidInput(
+                f"{source.name} is no source of every database of a server, so that there is none to choose.",
+                f"Leave database out, or declare the source with `databases: {ALL}`.",
+            )
         if target_time != NEWEST and source.type != POSTGRES_CLUSTER:
             raise InvalidInput(
                 f"{source.name} is of type {source.type}, which has no log to restore a time from.",
                 "Name a backup instead: a dump is what was there when it began.",
             )
+        self._database = database
         self._target = None if target_time == NEWEST else pitr_plan.moment(target_time)
         self._source = source
         self._runner = runner
@@ -179,7 +191,7 @@ class Restore:
                 self._log(job, key) as with_log,
             ):
                 there = time.monotonic()
-                outcome = RESTORERS[source.type].apply(with_log, paths)
+                outcome = RESTORERS[source.kind].apply(with_log, paths)
             applied = time.monotonic()
             seconds = {"fetch": round(there - began, 1), "apply": round(applied - there, 1)}
             return Restored(plan, outcome, seconds, (*work.notes, *notes, *outcome.notes))
@@ -208,10 +220,12 @@ class Restore:
             read=lambda one: catalogue.read_manifest(self._bucket, one),
         )
         trust.require_not_failed(entry, self._told)
-        if chosen.type != source.type:
+        if chosen.type != source.kind:
             raise ComposeOpsError(
-                f"Backup {chosen.id} is of type {chosen.type}; {source.name} is {source.type}.", "Name another source."
+                f"Backup {chosen.id} is of type {chosen.type}; {source.name} is {source.kind}.", "Name another source."
             )
+        if self._database:
+            chosen = postgres_all.only(chosen, self._database)
         for stored in chosen.objects:
             programs.require_readable(f"{stored.name} of backup {chosen.id}", stored.encoding)
         job = Job(source, chosen, self._runner, self._stamp, self._directory, self._deadline)
@@ -238,7 +252,7 @@ class Restore:
             yield replace(job, log=there)
 
     def _steps(self, chosen: _Chosen) -> tuple[str, ...]:
-        manifest, restorer = chosen.job.manifest, RESTORERS[self._source.type]
+        manifest, restorer = chosen.job.manifest, RESTORERS[self._source.kind]
         examined = restorer.examine(chosen.job)
         replaced = partial(restorer.replaced, chosen.job)
         proven = trust.judge(chosen.entry, chosen.others, catalogue.now(), self._told, replaced)

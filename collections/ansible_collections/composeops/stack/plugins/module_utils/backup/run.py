@@ -21,6 +21,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.backup import (
     mongo,
     plan,
     postgres,
+    postgres_all,
     records,
     redis,
     redis_swap,
@@ -34,6 +35,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.backup.model impo
     FILES,
     MONGO,
     POSTGRES,
+    POSTGRES_ALL,
     POSTGRES_CLUSTER,
     REDIS,
     Settings,
@@ -50,6 +52,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.io.s3 import Buck
 
 PRODUCERS: dict[str, Producer] = {
     POSTGRES: postgres.produce,
+    POSTGRES_ALL: postgres_all.produce,
     POSTGRES_CLUSTER: base.produce,
     REDIS: redis.produce,
     MONGO: mongo.produce,
@@ -110,13 +113,15 @@ def take(
             ]
             own = identity.generate(runner) if settings.recipients else None
             recipients = (*settings.recipients, own.recipient) if own else ()
+            before = _databases_before(bucket, settings, source) if source.kind == POSTGRES_ALL else None
             deadline = began + source.timeout
             beginning = Manifest(
-                identifier, source.name, settings.host, source.type, record.started, "", (), recipients=recipients
+                identifier, source.name, settings.host, source.kind, record.started, "", (), recipients=recipients
             )
-            with PRODUCERS[source.type](source, runner, deadline) as production:
+            with PRODUCERS[source.kind](source, runner, deadline) as production:
                 committed = _transfer(bucket, beginning, production, Way(deadline, directory, watch))
             notes += _remember(source, identifier, own, directory) if own else []
+            notes += postgres_all.changes(before, committed) if before else []
         except BaseException as error:
             said = str(error) if isinstance(error, ComposeOpsError) else f"{type(error).__name__}: {error}"
             records.write(replace(record, outcome=records.FAILED, finished=_second(), error=said), directory)
@@ -128,6 +133,14 @@ def take(
     seconds = time.monotonic() - began
     notes += aftermath.committed(settings, source, committed, seconds, directory)
     return Taken(committed, seconds, tuple(notes))
+
+
+def _databases_before(bucket: Bucket, settings: Settings, source: Source) -> Manifest | None:
+    """Return the backup before, to say which databases came and went; that is worth no failure of this one."""
+    with contextlib.suppress(ComposeOpsError):
+        newest = catalogue.newest(bucket, source.name, settings.host)
+        return catalogue.read_manifest(bucket, newest) if newest else None
+    return None
 
 
 def _transfer(bucket: Bucket, beginning: Manifest, production: Production, way: Way) -> Manifest:

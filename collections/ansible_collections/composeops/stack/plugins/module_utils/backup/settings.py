@@ -15,6 +15,7 @@ from typing import Any
 from ansible_collections.composeops.stack.plugins.module_utils.backup import bandwidth, layout
 from ansible_collections.composeops.stack.plugins.module_utils.backup.encoding import recipient
 from ansible_collections.composeops.stack.plugins.module_utils.backup.model import (
+    ALL,
     FILES,
     MONGO,
     PORTS,
@@ -87,11 +88,15 @@ def parse(text: str, path: str = PATH) -> Settings:
 
 
 def _source(item: dict[str, Any]) -> Source:
-    lists: dict[str, Any] = {name: tuple(item[name]) for name in ("paths", "volumes") if name in item}
+    lists: dict[str, Any] = {name: tuple(item[name]) for name in ("paths", "volumes", "exclude") if name in item}
     kind = item.get("type")
     elsewhere = kind == POSTGRES and item.get("host")
     port = {"port": PORTS[str(kind)]} if kind in (MONGO, POSTGRES_CLUSTER) or elsewhere else {}
-    maintenance = {"database": "postgres"} if kind == POSTGRES_CLUSTER else {}
+    # In which of the databases a session looks at all of them.
+    whole = kind == POSTGRES_CLUSTER or "databases" in item
+    maintenance = {"database": "postgres"} if whole else {}
+    if "databases" in item and "database" in item:
+        raise InvalidInput(f"Backup source {item.get('name')}: database and databases exclude each other.", _REMEDY)
     log = {"point_in_time": PointInTime(**item["point_in_time"])} if "point_in_time" in item else {}
     given: dict[str, Any] = {**port, **maintenance, **item, **lists, **log}
     source = Source(**given)
@@ -120,7 +125,13 @@ def _problem_of_server(source: Source) -> str:
         problem = "" if source.service else "it has no service"
     if problem:
         return problem
-    return _problem_of_database(source)
+    return _problem_of_databases(source) or _problem_of_database(source)
+
+
+def _problem_of_databases(source: Source) -> str:
+    if source.databases and (source.type != POSTGRES or source.databases != ALL):
+        return f"databases is of type {POSTGRES}, and can be {ALL} alone; one of them is `database`"
+    return f"exclude goes with `databases: {ALL}`" if source.exclude and not source.databases else ""
 
 
 def _problem_of_database(source: Source) -> str:

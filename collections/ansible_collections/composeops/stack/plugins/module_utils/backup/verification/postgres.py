@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.composeops.stack.plugins.module_utils.backup import (
@@ -75,25 +75,51 @@ def read(task: Task, paths: Paths) -> list[str]:
     return [f"pg_restore read all of {postgres.DUMP}; {postgres.GLOBALS} makes {len(roles)} roles."]
 
 
+@dataclass(frozen=True)
+class Server:
+    """A throw-away server that is ready."""
+
+    image: str
+    container: str
+
+
 def restore(task: Task, paths: Paths) -> list[str]:
     """Restore, compare the rows of every table, and log in as every role that may."""
+    with server(task) as there:
+        return prove(task, paths, there)
+
+
+@contextlib.contextmanager
+def server(task: Task) -> Iterator[Server]:
+    """Give an empty server of the backup's own image for the block."""
     image = _image(task)
-    manifest = task.manifest
-    scratch.require_room(task, int(DISK_FACTOR * manifest.origin["bytes"]))
-    source = replace(task.source, user=SUPERUSER, password_secret="", host="", service=task.source.service or "drill")
-    job = Job(source, manifest, task.runner, manifest.id.partition("-")[0], task.directory, task.deadline)
+    scratch.require_room(task, int(DISK_FACTOR * task.manifest.origin["bytes"]))
     with contextlib.ExitStack() as stack:
         with task.watch.step("start"):
-            container = stack.enter_context(scratch.container(task, image, SERVER, "", command(manifest.origin)))
-            place = Place(source, image, container)
-            _wait_until_ready(task, place)
-        with scratch.judged(task, container):
-            with task.watch.step("restore"):
-                postgres_restore.restore_at(job, paths, place)
-            with task.watch.step("log in"):
-                entered = _log_in(task, place, paths)
+            running = scratch.container(task, image, SERVER, "", command(task.manifest.origin))
+            there = Server(image, stack.enter_context(running))
+            _wait_until_ready(task, _place(task, there))
+        yield there
+
+
+def prove(task: Task, paths: Paths, there: Server) -> list[str]:
+    """Restore a backup of one database into the server, compare, and log in."""
+    manifest, place = task.manifest, _place(task, there)
+    job = Job(place.source, manifest, task.runner, manifest.id.partition("-")[0], task.directory, task.deadline)
+    with scratch.judged(task, there.container):
+        with task.watch.step("restore"):
+            postgres_restore.restore_at(job, paths, place)
+        with task.watch.step("log in"):
+            entered = _log_in(task, place, paths)
     rows = manifest.invariants["rows"]
     return [f"{sum(rows.values())} rows in {len(rows)} tables, each table as counted in the dump's snapshot.", *entered]
+
+
+def _place(task: Task, there: Server) -> Place:
+    """The server asks its own superuser for no password."""
+    service = task.source.service or "drill"
+    source = replace(task.source, user=SUPERUSER, password_secret="", host="", service=service)
+    return Place(source, there.image, there.container)
 
 
 def command(origin: Mapping[str, Any]) -> list[str]:

@@ -34,6 +34,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.backup.model impo
     FILES,
     MONGO,
     POSTGRES,
+    POSTGRES_ALL,
     POSTGRES_CLUSTER,
     REDIS,
     Entry,
@@ -47,6 +48,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.backup.verificati
     files,
     mongo,
     postgres,
+    postgres_all,
     record,
     redis,
     scratch,
@@ -65,6 +67,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.io.s3 import Buck
 
 VERIFIERS: dict[str, Verifier] = {
     POSTGRES: postgres.VERIFIER,
+    POSTGRES_ALL: postgres_all.VERIFIER,
     POSTGRES_CLUSTER: pitr.VERIFIER,
     REDIS: redis.VERIFIER,
     MONGO: mongo.VERIFIER,
@@ -194,9 +197,9 @@ class Verifying:
             return self._record(found)
 
     def _task(self, manifest: Manifest, directory: str) -> Task:
-        if manifest.type != self._source.type:
+        if manifest.type != self._source.kind:
             raise ComposeOpsError(
-                f"Backup {manifest.id} is of type {manifest.type}; {self._source.name} is {self._source.type}.",
+                f"Backup {manifest.id} is of type {manifest.type}; {self._source.name} is {self._source.kind}.",
                 "Name another source.",
             )
         return Task(self._source, manifest, self._runner, directory, time.monotonic() + self._source.timeout)
@@ -309,10 +312,10 @@ class Verifying:
 
 
 def _verifier(source: Source) -> Verifier:
-    verifier = VERIFIERS.get(source.type)
+    verifier = VERIFIERS.get(source.kind)
     if verifier is None:
         raise ComposeOpsError(
-            f"Backups of type {source.type} cannot be verified by this version.", "Restore one of them to prove it."
+            f"Backups of type {source.kind} cannot be verified by this version.", "Restore one of them to prove it."
         )
     return verifier
 

@@ -224,3 +224,8 @@ def test_a_plan_says_how_far_the_backup_was_proven(bench: Bench, level: Level, s
 def test_a_dump_has_no_log_to_restore_a_time_from(bench: Bench) -> None:
     with pytest.raises(ComposeOpsError, match="which has no log to restore a time from"):
         Restore(SETTINGS, SOURCE, RecordedRunner(), target_time="2026-01-31T12:00:00Z", directory=str(bench.directory))
+
+
+def test_a_backup_of_one_database_has_none_to_choose(bench: Bench) -> None:
+    with pytest.raises(ComposeOpsError, match="database is no source of every database of a server"):
+        Restore(SETTINGS, SOURCE, RecordedRunner(), database="pet", directory=str(bench.directory))

@@ -44,6 +44,9 @@ ELSEWHERE = {
 FILES = {"name": "config", "type": "files", "stack": "shop", "paths": ["/etc/shop"], "volumes": ["uploads"]}
 
 
+EVERY = {**{key: value for key, value in DATABASE.items() if key != "database"}, "databases": "all", "exclude": ["old"]}
+
+
 def text(**changes: Any) -> str:
     return json.dumps({"host": "petcare1", "store": STORE, "sources": [DATABASE, REDIS], **changes})
 
@@ -67,6 +70,13 @@ def test_a_server_elsewhere_is_reached_at_its_own_port_and_in_tls() -> None:
     assert (source.host, source.port, source.tls, source.service) == ("db.example.com", 5432, "require", "")
     other = settings.parse(text(sources=[{**ELSEWHERE, "port": 6432, "tls": "disable"}])).source("remote")
     assert (other.port, other.tls) == (6432, "disable")
+
+
+def test_every_database_of_a_server_is_a_kind_of_its_own() -> None:
+    read = settings.parse(text(sources=[EVERY, {**ELSEWHERE}]))
+    every = read.source("database")
+    assert (every.type, every.kind, every.database, every.exclude) == ("postgres", "postgres_all", "postgres", ("old",))
+    assert read.source("remote").kind == "postgres"
 
 
 def test_files_are_read() -> None:
@@ -117,6 +127,11 @@ def test_a_secret_is_not_shown_by_accident() -> None:
         pytest.param(text(sources=[{**FILES, "volumes": ["a", "a"]}]), "is there twice", id="volume twice"),
         pytest.param(text(sources=[{**FILES, "volumes": ["../a"]}]), "as the compose file does", id="volume as a path"),
         pytest.param(text(sources=[{**DATABASE, "database": "x host=y"}]), "is no database name", id="injection"),
+        pytest.param(text(sources=[{**EVERY, "database": "a"}]), "exclude each other", id="one and all"),
+        pytest.param(text(sources=[{**EVERY, "databases": "most"}]), "can be all alone", id="some of them"),
+        pytest.param(text(sources=[{**MONGO, "databases": "all"}]), "exclude each other", id="all of MongoDB"),
+        pytest.param(text(sources=[{**REDIS, "databases": "all"}]), "is of type postgres", id="all of Redis"),
+        pytest.param(text(sources=[{**DATABASE, "exclude": ["a"]}]), "goes with `databases: all`", id="all of one but"),
         pytest.param(text(sources=[{**DATABASE, "user": ""}]), "has no database user", id="no user"),
     ],
 )

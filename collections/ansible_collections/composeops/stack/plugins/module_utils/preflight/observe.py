@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
 import sys
 from collections.abc import Mapping, Sequence
 
+from ansible_collections.composeops.stack.plugins.module_utils.host import engine
 from ansible_collections.composeops.stack.plugins.module_utils.io import files, sockets
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Runner
 from ansible_collections.composeops.stack.plugins.module_utils.preflight.machine import Machine, Resolution
@@ -62,7 +64,21 @@ def ports(runner: Runner, wanted: Sequence[int]) -> Seen:
     """Return who has the ports that are wanted, and whether nginx serves somebody else's sites."""
     listeners = [listener for listener in sockets.listening() if listener.port in wanted]
     named = sockets.with_processes(listeners) if listeners else []
-    return Seen(named, published(runner) if named else {}, foreign_sites())
+    return Seen(named, published(runner) if named else {}, foreign_sites(), engine_sockets())
+
+
+def engine_sockets(processes: str = "/proc", settings: str = "/etc/docker/daemon.json") -> list[str]:
+    """Return where a running Docker engine takes commands by TCP from whoever comes."""
+    content = engine.parse(files.read_text(settings))
+    found: dict[str, None] = {}
+    for process in filter(str.isdigit, os.listdir(processes)):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            # One in a container has another network, and is that container's matter.
+            here = os.readlink(f"{processes}/{process}/ns/net") == os.readlink(f"{processes}/self/ns/net")
+            if here and (files.read_text(f"{processes}/{process}/comm") or "").strip() == "dockerd":
+                argv = (files.read_text(f"{processes}/{process}/cmdline") or "").split("\0")
+                found.update(dict.fromkeys(engine.tcp_sockets(argv, content)))
+    return list(found)
 
 
 def published(runner: Runner) -> dict[int, str]:

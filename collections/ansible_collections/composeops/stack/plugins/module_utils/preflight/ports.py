@@ -37,6 +37,8 @@ class Seen:
     """Host port to the compose project of the container that publishes it; empty for a container of no project."""
     foreign_sites: Collection[str] = ()
     """Configuration of nginx that this collection did not write, and would put out of use."""
+    engine_sockets: Collection[str] = ()
+    """Where the Docker engine takes commands by TCP from whoever comes."""
 
 
 def port_problems(wanted: Sequence[Wanted], seen: Seen) -> list[Problem]:
@@ -71,6 +73,14 @@ def port_problems(wanted: Sequence[Wanted], seen: Seen) -> list[Problem]:
                 "Move them to edge_sites, then remove them; they would be out of use.",
             )
         )
+    found += [
+        Problem(
+            "ports",
+            f"the Docker engine takes commands at {place}, where whoever reaches it is root of the host.",
+            "Take it out of its command line (`systemctl cat docker`) or daemon.json, or have it verify certificates.",
+        )
+        for place in seen.engine_sockets
+    ]
     return found
 
 

@@ -1,4 +1,4 @@
-"""Filters of the role baseline."""
+"""Filters of the roles baseline and docker_engine."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.composeops.stack.plugins.filter.host import FilterModule
 
 networks = FilterModule().filters()["networks"]
+engine_settings = FilterModule().filters()["engine_settings"]
 
 
 def test_networks_and_addresses_of_both_families() -> None:
@@ -18,3 +19,9 @@ def test_networks_and_addresses_of_both_families() -> None:
 def test_what_is_no_network_is_refused_by_name(wrong: str) -> None:
     with pytest.raises(AnsibleFilterError, match=r"baseline_ban_ignored: .* is no network: .*Write one such as"):
         networks(["10.0.0.0/8", wrong], "baseline_ban_ignored")
+
+
+def test_settings_of_the_engine_pass_unless_they_open_the_host() -> None:
+    assert engine_settings({"live-restore": True}) == {"live-restore": True}
+    with pytest.raises(AnsibleFilterError, match="whoever reaches it is root"):
+        engine_settings({"hosts": ["tcp://0.0.0.0:2375"]})

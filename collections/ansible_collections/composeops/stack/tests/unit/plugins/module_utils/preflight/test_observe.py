@@ -84,3 +84,18 @@ def test_own_addresses_are_those_that_others_see() -> None:
         '{"ifname":"eth0","addr_info":[{"local":"10.0.0.5","scope":"global"},{"local":"fe80::1","scope":"link"}]}]'
     )
     assert observe.own_addresses(Recorded(stdout)) == {"10.0.0.5", "fe80::1"}  # type: ignore[arg-type]
+
+
+def test_an_engine_of_the_host_that_takes_commands_by_tcp_is_found(tmp_path: Path) -> None:
+    for process, command, network in (("self", "python3", "host"), ("7", "dockerd", "host"), ("8", "dockerd", "own")):
+        directory = tmp_path / "proc" / process
+        (directory / "ns").mkdir(parents=True)
+        (directory / "ns/net").symlink_to(f"net:[{network}]")
+        (directory / "comm").write_text(f"{command}\n")
+        (directory / "cmdline").write_text(f"/usr/sbin/{command}\0-H\0fd://\0-H\0tcp://{network}:2375\0")
+    (tmp_path / "proc/9").mkdir()
+    settings = tmp_path / "daemon.json"
+    found = observe.engine_sockets(str(tmp_path / "proc"), str(settings))
+    assert found == ["tcp://host:2375"]
+    settings.write_text('{"tlsverify": true}')
+    assert observe.engine_sockets(str(tmp_path / "proc"), str(settings)) == []

@@ -68,3 +68,9 @@ def test_sites_of_somebody_else_are_named_where_we_need_nginx() -> None:
     (problem,) = port_problems([HTTP], seen)
     assert "/etc/nginx/sites-enabled/blog" in problem.message
     assert port_problems([DATABASE], seen) == []
+
+
+def test_an_engine_that_whoever_comes_commands_forbids_the_run() -> None:
+    (problem,) = port_problems([], Seen([], {}, engine_sockets=["tcp://0.0.0.0:2375"]))
+    assert problem.subject == "ports"
+    assert "tcp://0.0.0.0:2375, where whoever reaches it is root" in problem.message

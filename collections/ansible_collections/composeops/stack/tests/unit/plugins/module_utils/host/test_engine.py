@@ -53,9 +53,7 @@ def test_what_is_sound(settings: Any) -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        pytest.param(
-            {"hosts": [TCP]}, "would listen at tcp://0.0.0.0:2375: whoever reaches it is root", id="tcp"
-        ),
+        pytest.param({"hosts": [TCP]}, "would listen at tcp://0.0.0.0:2375: whoever reaches it is root", id="tcp"),
         pytest.param({"metrics-addr": "0.0.0.0:9323"}, "0.0.0.0:9323 is no address", id="metrics-for-all"),
         pytest.param({"metrics-addr": "localhost"}, "localhost is no address", id="metrics-without-a-port"),
         pytest.param({"default-address-pools": [{"base": "172.18.0.1/15", "size": 24}]}, "is no pool", id="host-bits"),

@@ -74,9 +74,10 @@ class Edge:
             assert not result["failed"], result["msg"]
             self.published = sites
 
-    def sites(self, *sites: dict[str, Any], check: bool = False, diff: bool = False) -> dict[str, Any]:
+    def sites(self, *sites: dict[str, Any], check: bool = False, diff: bool = False, **options: Any) -> dict[str, Any]:
         self.published = None
-        return self.host.module("composeops.stack.nginx_sites", {"sites": list(sites)}, check=check, diff=diff)
+        arguments = {"sites": list(sites), **options}
+        return self.host.module("composeops.stack.nginx_sites", arguments, check=check, diff=diff)
 
     def certificates(self, *sites: dict[str, Any], check: bool = False, **options: Any) -> dict[str, Any]:
         arguments = {
@@ -105,7 +106,7 @@ class Edge:
         self.host.run(
             "for name in $(ls /etc/letsencrypt/live 2> /dev/null); do"
             " [ -d /etc/letsencrypt/live/$name ] && certbot delete --quiet --non-interactive --cert-name $name; done;"
-            " rm -f /etc/composeops/certificates.json",
+            " rm -rf /etc/composeops/certificates.json /var/lib/composeops/certificates",
             check=True,
         )
         self.publish()
@@ -116,7 +117,9 @@ def edge(host: BedHost, bed_inventory: Path) -> Iterator[Edge]:
     variables = yaml.safe_load((bed_inventory / "group_vars/all.yml").read_text(encoding="utf-8"))
     play = {"name": "Prepare", "hosts": host.name, "become": True, "gather_facts": False, "tasks": PREPARATION}
     playbook = host.directory / "edge.yml"
-    playbook.write_text(yaml.safe_dump([{**play, "vars": {"edge_sites": []}}], sort_keys=False), encoding="utf-8")
+    playbook.write_text(
+        yaml.safe_dump([{**play, "vars": {"edge_sites": [], "edge_brotli": True}}], sort_keys=False), encoding="utf-8"
+    )
     prepared = host.playbook(playbook)
     assert prepared.ok, prepared.output
     endpoints = [

@@ -1,10 +1,10 @@
 # Copyright: ComposeOps contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A filter for edge_sites: what the labels of a compose file declare."""
+"""Filters for edge_sites: what the labels of a compose file declare, and what certificates need of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import yaml
@@ -49,8 +49,32 @@ def _filled(name: str, value: Any, values: Mapping[str, str]) -> Any:
     return text
 
 
+ANSWERS = (
+    "routes",
+    "redirect_to_https",
+    "client_max_body_size",
+    "headers",
+    "snippet",
+    "compress",
+    "limits",
+    "allow",
+    "deny",
+    "basic_auth",
+    "maintenance",
+    "maintenance_allow",
+    "maintenance_page",
+    "maintenance_retry_after",
+)
+"""What of a site says how it answers, and nothing of its certificate."""
+
+
+def certified_sites(sites: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the sites with what certificates depend on, so that no hash of a password goes where none is needed."""
+    return [{key: value for key, value in site.items() if key not in ANSWERS} for site in sites]
+
+
 class FilterModule:
     """What Ansible looks for."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
-        return {"sites_from_labels": sites_from_labels}
+        return {"sites_from_labels": sites_from_labels, "certified_sites": certified_sites}

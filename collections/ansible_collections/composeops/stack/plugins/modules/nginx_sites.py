@@ -19,10 +19,31 @@ description:
     a self-signed placeholder stands in, so that nginx starts on a clean host.
   - Sites that are no longer listed are removed. Names that no site has are answered by nobody, neither on port 80
     (the connection is closed) nor on port 443 (the handshake is refused, and no certificate is shown).
-  - TLS follows Mozilla's intermediate profile, for the versions of nginx and OpenSSL that are found.
+  - TLS follows Mozilla's profile O(tls_policy), for the versions of nginx and OpenSSL that are found.
   - A run that was interrupted is completed by the next one. What the running nginx has loaded is asked from nginx
     itself.
 extends_documentation_fragment: composeops.stack.sites
+options:
+  tls_policy:
+    description: Mozilla's profile. V(modern) is TLS 1.3 alone.
+    type: str
+    choices: [intermediate, modern]
+    default: intermediate
+  http3:
+    description:
+      - Whether HTTP/3 is served as well, over UDP port 443, and announced to clients of HTTP/1.1 and HTTP/2.
+      - A reload breaks its connections, which clients open anew.
+      - It needs an nginx that was built with it, like Debian 13's.
+    type: bool
+    default: false
+  brotli:
+    description: Whether answers are compressed with brotli too. It needs the package libnginx-mod-http-brotli-filter.
+    type: bool
+    default: false
+  status_port:
+    description: Port on 127.0.0.1 with nginx's counters at C(/status), for an exporter; 0 for none.
+    type: int
+    default: 0
 attributes:
   check_mode:
     description:
@@ -63,6 +84,17 @@ EXAMPLES = r"""
           location = /robots.txt {
               return 200 "User-agent: *\nDisallow: /\n";
           }
+
+- name: Serve a page with its assets, an interface with limits, and an office that only staff sees
+  composeops.stack.nginx_sites:
+    http3: true
+    sites:
+      - name: shop.example.com
+        routes:
+          - {path: /, static: {directory: /srv/shop, cache: 1y, fallback: /index.html}}
+          - {path: /api/, stack: shop, service: backend, port: 3000, limits: {rate: 10r/s, burst: 20}}
+          - {path: /office/, stack: shop, service: office, port: 80, basic_auth: {users: "{{ shop_staff }}"}}
+          - {path: /blog/, redirect: {to: "https://blog.example.com", keep_path: true}}
 """
 
 RETURN = r"""
@@ -118,30 +150,39 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.composeops.stack.plugins.module_utils.certificates.bundle import Bundles
-from ansible_collections.composeops.stack.plugins.module_utils.edge import choice, draining
+from ansible_collections.composeops.stack.plugins.module_utils.edge import choice, draining, protection
 from ansible_collections.composeops.stack.plugins.module_utils.edge.capabilities import Capabilities
 from ansible_collections.composeops.stack.plugins.module_utils.edge.declared import (
     SITE_OPTIONS,
     known_endpoints,
+    missing_directories,
     reported,
     waiting_for_services,
 )
 from ansible_collections.composeops.stack.plugins.module_utils.edge.live import LOCK, LOCK_WAIT, ROOT, LiveTree
+from ansible_collections.composeops.stack.plugins.module_utils.edge.locations import Endpoints
 from ansible_collections.composeops.stack.plugins.module_utils.edge.model import parse_sites, service_targets
 from ansible_collections.composeops.stack.plugins.module_utils.edge.nginx import Nginx
+from ansible_collections.composeops.stack.plugins.module_utils.edge.passwords import Passwords
 from ansible_collections.composeops.stack.plugins.module_utils.edge.plan import (
     Observed,
     Plan,
     make_plan,
     require_endpoints,
 )
-from ansible_collections.composeops.stack.plugins.module_utils.edge.render import Endpoints, render
+from ansible_collections.composeops.stack.plugins.module_utils.edge.render import render
+from ansible_collections.composeops.stack.plugins.module_utils.edge.settings import INTERMEDIATE, TLS_POLICIES, Settings
+from ansible_collections.composeops.stack.plugins.module_utils.edge.settings import check as check_settings
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.io.files import exclusive
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import CommandRunner
 
 ARGUMENT_SPEC: dict[str, Any] = {
     "sites": {"type": "list", "elements": "dict", "required": True, "options": SITE_OPTIONS},
+    "tls_policy": {"type": "str", "choices": list(TLS_POLICIES), "default": INTERMEDIATE},
+    "http3": {"type": "bool", "default": False},
+    "brotli": {"type": "bool", "default": False},
+    "status_port": {"type": "int", "default": 0},
 }
 
 
@@ -152,15 +193,17 @@ class Edge:
     nginx: Nginx
     tree: LiveTree
     bundles: Bundles
+    passwords: Passwords
 
 
-def apply(edge: Edge, plan: Plan, wanted: Mapping[str, str]) -> list[str]:
+def apply(edge: Edge, plan: Plan, wanted: Mapping[str, str], passwords: Mapping[str, str]) -> list[str]:
     """Carry out ``plan`` and return nginx's warnings."""
     warnings: list[str] = []
     if plan.end_draining:
         draining.end()
     for site in plan.placeholders:
         edge.bundles.make_placeholder(site)
+    edge.passwords.write(passwords)
     if plan.files:
         warnings = edge.tree.publish(wanted, edge.nginx)
     elif plan.reload:
@@ -168,6 +211,7 @@ def apply(edge: Edge, plan: Plan, wanted: Mapping[str, str]) -> list[str]:
         edge.nginx.reload_until(edge.tree.generation() or 0)
     for site in plan.obsolete_bundles:
         edge.bundles.remove(site)
+    edge.passwords.prune(passwords)
     return warnings
 
 
@@ -181,7 +225,9 @@ def run(params: Mapping[str, Any], *, check: bool) -> dict[str, Any]:
     sites = parse_sites(params["sites"])
     targets = service_targets(sites)
     runner = CommandRunner()
-    edge = Edge(Nginx(runner), LiveTree(), Bundles(runner))
+    edge = Edge(Nginx(runner), LiveTree(), Bundles(runner), Passwords(protection.PASSWORDS, "www-data"))
+    settings = Settings(params["tls_policy"], params["http3"], params["brotli"], params["status_port"])
+    passwords = protection.password_files(sites)
     with contextlib.nullcontext() if check else exclusive(LOCK, "the sites of nginx", wait=LOCK_WAIT):
         endpoints = known_endpoints(targets)
         capabilities = edge.nginx.capabilities()
@@ -189,7 +235,8 @@ def run(params: Mapping[str, Any], *, check: bool) -> dict[str, Any]:
             require_endpoints(sites, [target for target in targets if endpoints[target]])
             if capabilities is None:
                 raise ComposeOpsError("nginx is not installed on this host.", "Run the role edge, which installs it.")
-        wanted = render(sites, endpoints, capabilities or Capabilities())
+            check_settings(settings, capabilities)
+        wanted = render(sites, endpoints, capabilities or Capabilities(), settings)
         observed = Observed(
             files=edge.tree.files(),
             generation=edge.tree.generation(),
@@ -198,14 +245,15 @@ def run(params: Mapping[str, Any], *, check: bool) -> dict[str, Any]:
             bundles=edge.bundles.sites(),
         )
         plan = make_plan(sites, wanted, observed)
-        warnings = predict(edge, plan, wanted, endpoints) if check else apply(edge, plan, wanted)
+        said = edge.passwords.sentences(passwords)
+        warnings = predict(edge, plan, wanted, endpoints) if check else apply(edge, plan, wanted, passwords)
     return {
-        "changed": plan.changed,
-        "plan": [*plan.sentences, *waiting_for_services(targets, endpoints)],
+        "changed": plan.changed or bool(said),
+        "plan": [*said, *plan.sentences, *waiting_for_services(targets, endpoints)],
         "diff": plan.diff(f"{ROOT}/live"),
         "generation": edge.tree.generation() or 0,
         **reported(sites, endpoints),
-        "warnings": warnings,
+        "warnings": [*warnings, *missing_directories(sites)],
     }
 
 

@@ -18,12 +18,19 @@ description:
     and has Traefik ask for them again from time to time.
   - Names that no site has get no certificate, and on port 80 status 404.
   - Where the path of one route is the beginning of another's, the longest wins, as with nginx.
-  - What Traefik has nothing for is refused. These are O(sites[].snippet) and a O(sites[].client_max_body_size) other
-    than the default. Bodies of requests are not limited. O(sites[].routes[].websocket) decides about time-outs alone,
-    because Traefik lets every connection be upgraded, and O(sites[].routes[].send_timeout) has no meaning.
+  - What Traefik has nothing for is refused. These are O(sites[].snippet), a O(sites[].client_max_body_size) other
+    than the default, O(sites[].maintenance), O(sites[].routes[].static), O(sites[].deny),
+    O(sites[].routes[].hash_by) by anything but the address, and passwords that are not hashed by bcrypt.
+  - Bodies of requests are not limited. O(sites[].routes[].websocket) decides about time-outs alone, because Traefik
+    lets every connection be upgraded, and O(sites[].routes[].send_timeout) has no meaning.
   - O(sites[].routes[].balance=least_conn) takes the less busy of two servers that are drawn.
 extends_documentation_fragment: composeops.stack.sites
 options:
+  tls_policy:
+    description: Mozilla's profile. V(modern) is TLS 1.3 alone.
+    type: str
+    choices: [intermediate, modern]
+    default: intermediate
   hsts:
     description:
       - When browsers are told to insist on HTTPS. With V(auto), while the host's own list of authorities leads to the
@@ -100,15 +107,18 @@ from ansible_collections.composeops.stack.plugins.module_utils.edge.declared imp
     reported,
     waiting_for_services,
 )
+from ansible_collections.composeops.stack.plugins.module_utils.edge.locations import Endpoints
 from ansible_collections.composeops.stack.plugins.module_utils.edge.model import Site, parse_sites, service_targets
+from ansible_collections.composeops.stack.plugins.module_utils.edge.passwords import Passwords
 from ansible_collections.composeops.stack.plugins.module_utils.edge.plan import require_endpoints
-from ansible_collections.composeops.stack.plugins.module_utils.edge.render import Endpoints
-from ansible_collections.composeops.stack.plugins.module_utils.edge.traefik import certificates
+from ansible_collections.composeops.stack.plugins.module_utils.edge.protection import password_files
+from ansible_collections.composeops.stack.plugins.module_utils.edge.settings import INTERMEDIATE, TLS_POLICIES
+from ansible_collections.composeops.stack.plugins.module_utils.edge.traefik import certificates, guards
 from ansible_collections.composeops.stack.plugins.module_utils.edge.traefik.certificates import Served
 from ansible_collections.composeops.stack.plugins.module_utils.edge.traefik.live import LiveDirectory
 from ansible_collections.composeops.stack.plugins.module_utils.edge.traefik.plan import Plan, make_plan
 from ansible_collections.composeops.stack.plugins.module_utils.edge.traefik.render import RESOLVER, Host, render
-from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
+from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError, InvalidInput
 from ansible_collections.composeops.stack.plugins.module_utils.io.files import exclusive
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import CommandRunner
 from ansible_collections.composeops.stack.plugins.module_utils.io.traefik import Traefik
@@ -118,6 +128,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.release.traefik_f
 ARGUMENT_SPEC: dict[str, Any] = {
     "sites": {"type": "list", "elements": "dict", "required": True, "options": SITE_OPTIONS},
     "hsts": {"type": "str", "choices": [choice.value for choice in Hsts], "default": "auto"},
+    "tls_policy": {"type": "str", "choices": list(TLS_POLICIES), "default": INTERMEDIATE},
     "storage": {"type": "path", "required": True},
     "certificate_timeout": {"type": "float", "default": 120},
 }
@@ -132,6 +143,8 @@ class Edge:
 
     live: LiveDirectory
     storage: str
+    passwords: Passwords
+    tls_policy: str
 
     def certificates(self) -> dict[frozenset[str], bytes]:
         return certificates.read(self.storage, RESOLVER)
@@ -196,11 +209,25 @@ def require_certificates(edge: Edge, sites: Iterable[Site], timeout: float) -> N
     )
 
 
+def require_issued(declared: Iterable[Mapping[str, Any]]) -> None:
+    """Raise for a certificate that Traefik would not be given, before another is issued in its place."""
+    for entry in declared:
+        if entry.get("certificate"):
+            raise InvalidInput(
+                f"edge_sites: site {entry['name']} has a certificate of its own, and Traefik is only given those "
+                "that it obtains itself.",
+                "Remove it, or set edge_proxy: nginx.",
+            )
+
+
 def run(params: Mapping[str, Any], *, check: bool) -> dict[str, Any]:
+    require_issued(params["sites"])
     sites = parse_sites(params["sites"])
     hsts = {one.site: one.hsts for one in parse_wanted(params["sites"], params["hsts"])}
     targets = service_targets(sites)
-    edge = Edge(LiveDirectory(Traefik()), params["storage"])
+    kept = Passwords(guards.PASSWORDS, "traefik")
+    edge = Edge(LiveDirectory(Traefik()), params["storage"], kept, params["tls_policy"])
+    passwords = password_files(sites, guards.PASSWORDS)
     with (
         contextlib.nullcontext()
         if check
@@ -213,14 +240,23 @@ def run(params: Mapping[str, Any], *, check: bool) -> dict[str, Any]:
                 raise ComposeOpsError("Traefik is not installed on this host.", "Run the role edge, which installs it.")
         served = edge.served(sites)
         missing = certificates.waiting(sites, edge.certificates(), served)
+        said = edge.passwords.sentences(passwords)
+        if not check:
+            edge.passwords.write(passwords)
         plan = publish(edge, sites, endpoints, wants_hsts(sites, hsts, served), check=check)
-        sentences = [*plan.sentences, *(f"obtain a certificate for {site}: {why}" for site, why in missing.items())]
+        if not check:
+            edge.passwords.prune(passwords)
+        sentences = [
+            *said,
+            *plan.sentences,
+            *(f"obtain a certificate for {site}: {why}" for site, why in missing.items()),
+        ]
         if missing and not check:
             require_certificates(edge, sites, params["certificate_timeout"])
             trusted = publish(edge, sites, endpoints, wants_hsts(sites, hsts, edge.served(sites)), check=check)
             sentences += [sentence for sentence in trusted.sentences if sentence not in sentences]
     return {
-        "changed": bool(plan.files or missing),
+        "changed": bool(said or plan.files or missing),
         "plan": [*sentences, *waiting_for_services(targets, endpoints)],
         "diff": plan.diff(traefik_file.DIRECTORY),
         **reported(sites, endpoints),
@@ -230,7 +266,7 @@ def run(params: Mapping[str, Any], *, check: bool) -> dict[str, Any]:
 def publish(edge: Edge, sites: tuple[Site, ...], endpoints: Endpoints, hsts: frozenset[str], *, check: bool) -> Plan:
     """Have Traefik serve the sites, or say what that changes."""
     there = edge.live.files()
-    wanted = render(sites, Host(endpoints, choices(there), hsts))
+    wanted = render(sites, Host(endpoints, choices(there), hsts, edge.tls_policy))
     plan = make_plan(wanted, there)
     if check:
         return plan

@@ -23,6 +23,9 @@ class Capabilities:
     nginx: Version = (1, 26, 3)
     openssl: Version = (3, 5, 0)
     ipv6: bool = True
+    http3: bool = True
+    brotli: bool = True
+    """Whether nginx loads a module for it."""
 
     @property
     def http2_directive(self) -> bool:
@@ -40,8 +43,10 @@ class Capabilities:
         return self.openssl >= (3, 5, 0)
 
 
-def parse(text: str, *, ipv6: bool) -> Capabilities:
+def parse(text: str, *, ipv6: bool, modules: str = "") -> Capabilities:
     """Return the capabilities of the nginx whose ``nginx -V`` printed ``text``.
+
+    ``modules`` is what it is told to load.
 
     The OpenSSL that runs counts, not the one nginx was built with: nginx prints it last, and only when they differ.
     """
@@ -50,6 +55,8 @@ def parse(text: str, *, ipv6: bool) -> Capabilities:
         nginx=_version(nginx.groups()) if nginx else Capabilities.nginx,
         openssl=_version(openssl[-1]) if openssl else (0, 0, 0),
         ipv6=ipv6,
+        http3="--with-http_v3_module" in text,
+        brotli="brotli_filter" in modules,
     )
 
 

@@ -62,8 +62,13 @@ def of_request(stack: str) -> list[str]:
         *block(f"if (-f {active.flag(stack)})", [f"set {colour} {GREEN};"]),
         *block(f"if ({canary})", [f"set {colour} {canary};"]),
         "# Empty unless a canary with cookies runs and the client has none yet.",
-        f"add_header Set-Cookie {_variable(stack, 'cookie')} always;",
+        cookie_line(stack),
     ]
+
+
+def cookie_line(stack: str) -> str:
+    """Return what gives a client its cookie; a location with headers of its own has to repeat it."""
+    return f"add_header Set-Cookie {_variable(stack, 'cookie')} always;"
 
 
 def of_host(stack: str, upstreams: Sequence[str]) -> list[str]:

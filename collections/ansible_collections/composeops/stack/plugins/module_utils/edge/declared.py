@@ -4,33 +4,81 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from typing import Any
 
+from ansible_collections.composeops.stack.plugins.module_utils.edge.answers import (
+    MOVED,
+    REDIRECTS,
+    StaticTarget,
+)
+from ansible_collections.composeops.stack.plugins.module_utils.edge.balancing import HASHED, METHODS, ROUND_ROBIN
+from ansible_collections.composeops.stack.plugins.module_utils.edge.guards import REALM, RETRY_AFTER
+from ansible_collections.composeops.stack.plugins.module_utils.edge.locations import Endpoints
 from ansible_collections.composeops.stack.plugins.module_utils.edge.model import (
-    BALANCES,
     CONNECT_TIMEOUT,
     MAX_BODY_SIZE,
-    ROUND_ROBIN,
     AddressTarget,
     ServiceTarget,
     Site,
+    Target,
 )
-from ansible_collections.composeops.stack.plugins.module_utils.edge.render import Endpoints
 from ansible_collections.composeops.stack.plugins.module_utils.release import state
 
+GUARD_OPTIONS: dict[str, Any] = {
+    "limits": {
+        "type": "dict",
+        "options": {
+            "rate": {"type": "str", "default": ""},
+            "burst": {"type": "int", "default": 0},
+            "connections": {"type": "int"},
+        },
+    },
+    "allow": {"type": "list", "elements": "str", "default": []},
+    "deny": {"type": "list", "elements": "str", "default": []},
+    "basic_auth": {
+        "type": "dict",
+        "options": {
+            "realm": {"type": "str", "default": REALM},
+            "users": {"type": "dict", "required": True, "no_log": True},
+        },
+    },
+}
+"""What protects a site, or a route."""
 ROUTE_OPTIONS: dict[str, Any] = {
     "path": {"type": "str", "required": True},
     "stack": {"type": "str"},
     "service": {"type": "str"},
     "port": {"type": "int"},
     "upstream": {"type": "list", "elements": "str"},
+    "static": {
+        "type": "dict",
+        "options": {
+            "directory": {"type": "str", "required": True},
+            "cache": {"type": "str", "default": ""},
+            "fallback": {"type": "str", "default": ""},
+        },
+    },
+    "redirect": {
+        "type": "dict",
+        "options": {
+            "to": {"type": "str", "required": True},
+            "code": {"type": "int", "choices": list(REDIRECTS), "default": MOVED},
+            "keep_path": {"type": "bool", "default": False},
+        },
+    },
     "websocket": {"type": "bool", "default": False},
-    "balance": {"type": "str", "choices": list(BALANCES), "default": ROUND_ROBIN},
+    "balance": {"type": "str", "choices": list(METHODS), "default": ROUND_ROBIN},
+    "hash_by": {"type": "str", "choices": list(HASHED)},
+    "hash_cookie": {"type": "str"},
+    "max_fails": {"type": "int"},
+    "fail_timeout": {"type": "int"},
     "connect_timeout": {"type": "int", "default": CONNECT_TIMEOUT},
     "send_timeout": {"type": "int"},
     "read_timeout": {"type": "int"},
     "headers": {"type": "dict", "default": {}},
+    **GUARD_OPTIONS,
 }
 SITE_OPTIONS: dict[str, Any] = {
     "name": {"type": "str", "required": True},
@@ -38,9 +86,22 @@ SITE_OPTIONS: dict[str, Any] = {
     "routes": {"type": "list", "elements": "dict", "required": True, "options": ROUTE_OPTIONS},
     "redirect_to_https": {"type": "bool", "default": True},
     "hsts": {"type": "str", "choices": ["auto", "always", "never"]},
+    "certificate": {
+        "type": "dict",
+        "options": {
+            "certificate": {"type": "str", "required": True},
+            "key": {"type": "str", "required": True, "no_log": True},
+        },
+    },
     "client_max_body_size": {"type": "str", "default": MAX_BODY_SIZE},
     "headers": {"type": "dict", "default": {}},
     "snippet": {"type": "str", "default": ""},
+    "compress": {"type": "bool", "default": True},
+    **GUARD_OPTIONS,
+    "maintenance": {"type": "bool", "default": False},
+    "maintenance_allow": {"type": "list", "elements": "str", "default": []},
+    "maintenance_page": {"type": "str", "default": ""},
+    "maintenance_retry_after": {"type": "int", "default": RETRY_AFTER},
 }
 
 
@@ -65,6 +126,13 @@ def waiting_for_services(targets: Iterable[ServiceTarget], endpoints: Endpoints)
     ]
 
 
+def missing_directories(sites: Iterable[Site]) -> list[str]:
+    """Say which directories of files are not there; they may come later, and nginx answers 404 meanwhile."""
+    targets = {route.target for site in sites for route in site.routes}
+    wanted = sorted(target.directory for target in targets if isinstance(target, StaticTarget))
+    return [f"edge: there is no directory {path} to serve files from" for path in wanted if not os.path.isdir(path)]
+
+
 def reported(sites: Iterable[Site], endpoints: Endpoints) -> dict[str, Any]:
     """Return the routes as values and as a table."""
     routes = [
@@ -72,11 +140,7 @@ def reported(sites: Iterable[Site], endpoints: Endpoints) -> dict[str, Any]:
             "site": site.name,
             "path": route.path,
             "target": str(route.target),
-            "addresses": list(
-                route.target.addresses
-                if isinstance(route.target, AddressTarget)
-                else [address for places in endpoints[route.target].values() for address in places]
-            ),
+            "addresses": _addresses(route.target, endpoints),
         }
         for site in sites
         for route in site.routes
@@ -86,3 +150,12 @@ def reported(sites: Iterable[Site], endpoints: Endpoints) -> dict[str, Any]:
         "routes": routes,
         "summary": [{"title": "Routes", "columns": ["site", "path", "leads to", "reached at"], "rows": rows}],
     }
+
+
+def _addresses(target: Target, endpoints: Endpoints) -> list[str]:
+    """Return where a target is reached; what the edge answers itself is nowhere else."""
+    if isinstance(target, AddressTarget):
+        return list(target.addresses)
+    if isinstance(target, ServiceTarget):
+        return [address for places in endpoints[target].values() for address in places]
+    return []

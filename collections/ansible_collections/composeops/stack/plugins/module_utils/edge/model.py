@@ -7,9 +7,13 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.composeops.stack.plugins.module_utils.edge import answers, balancing, guards
+from ansible_collections.composeops.stack.plugins.module_utils.edge.answers import RedirectTarget, StaticTarget
+from ansible_collections.composeops.stack.plugins.module_utils.edge.balancing import Balancing
+from ansible_collections.composeops.stack.plugins.module_utils.edge.guards import Guard, Maintenance
 from ansible_collections.composeops.stack.plugins.module_utils.errors import InvalidInput
 
 CONNECT_TIMEOUT = 5
@@ -17,9 +21,6 @@ TRANSFER_TIMEOUT = 60
 WEBSOCKET_TIMEOUT = 3600
 """Seconds a WebSocket may be silent; nginx would cut it after 60."""
 MAX_BODY_SIZE = "10m"
-ROUND_ROBIN, LEAST_CONNECTIONS = "round_robin", "least_conn"
-BALANCES = (ROUND_ROBIN, LEAST_CONNECTIONS)
-"""How the requests of a route are spread over its servers."""
 
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _HOST_NAME = re.compile(rf"^(?=.{{1,253}}$){_LABEL}(\.{_LABEL})+$")
@@ -62,19 +63,24 @@ class AddressTarget:
         return ", ".join(self.addresses)
 
 
+Target = ServiceTarget | AddressTarget | StaticTarget | RedirectTarget
+
+
 @dataclass(frozen=True)
 class Route:
     """A path prefix of a site and what answers it."""
 
     path: str
-    target: ServiceTarget | AddressTarget
+    target: Target
     websocket: bool = False
-    balance: str = ROUND_ROBIN
+    balancing: Balancing = field(default_factory=Balancing)
     connect_timeout: int = CONNECT_TIMEOUT
     send_timeout: int = TRANSFER_TIMEOUT
     read_timeout: int = TRANSFER_TIMEOUT
     headers: tuple[tuple[str, str], ...] = ()
     """Sent in place of what the service says in headers of these names, and of the site's."""
+    guard: Guard = field(default_factory=Guard)
+    """In place of the site's, as far as it says something."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +94,9 @@ class Site:
     client_max_body_size: str = MAX_BODY_SIZE
     headers: tuple[tuple[str, str], ...] = ()
     snippet: str = ""
+    compress: bool = True
+    guard: Guard = field(default_factory=Guard)
+    maintenance: Maintenance | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -110,21 +119,21 @@ def parse_sites(declared: Iterable[Mapping[str, Any]]) -> tuple[Site, ...]:
     return sites
 
 
-def balances(sites: Iterable[Site]) -> dict[ServiceTarget, str]:
+def balances(sites: Iterable[Site]) -> dict[ServiceTarget, Balancing]:
     """Return how each service is balanced; its routes share its upstream, so they have to agree."""
-    found: dict[ServiceTarget, tuple[str, str]] = {}
+    found: dict[ServiceTarget, tuple[Balancing, str]] = {}
     for site in sites:
         for route in site.routes:
             if not isinstance(route.target, ServiceTarget):
                 continue
             where = f"site {site.name}, route {route.path}"
-            balance, first = found.setdefault(route.target, (route.balance, where))
-            if balance != route.balance:
+            other, first = found.setdefault(route.target, (route.balancing, where))
+            if other != route.balancing:
                 raise InvalidInput(
-                    f"edge_sites: {where} balances {route.target} by {route.balance}, and {first} by {balance}.",
+                    f"edge_sites: {where} balances {route.target} by {route.balancing}, and {first} by {other}.",
                     "Give the same balance to every route of one port of a service.",
                 )
-    return {target: balance for target, (balance, _) in found.items()}
+    return {target: other for target, (other, _) in found.items()}
 
 
 def service_targets(sites: Iterable[Site]) -> tuple[ServiceTarget, ...]:
@@ -138,8 +147,20 @@ def check_host_name(name: str, where: str) -> str:
     if not _HOST_NAME.match(name):
         raise InvalidInput(
             f"{where}: {name!r} is not a full host name in lower case.",
-            "Write it like app.example.com; addresses, wildcards and single labels cannot be validated over HTTP.",
+            "Write it like app.example.com; addresses and single labels cannot be certified, and a wildcard is an alias"
+            " of a site.",
         )
+    return name
+
+
+def is_wildcard(name: str) -> bool:
+    """Whether ``name`` stands for all names one label below another."""
+    return name.startswith("*.")
+
+
+def check_alias(name: str, where: str) -> str:
+    """Return ``name`` when it is a host name, or a wildcard below one; raise otherwise."""
+    check_host_name(name.removeprefix("*."), where)
     return name
 
 
@@ -155,12 +176,15 @@ def _site(entry: Mapping[str, Any]) -> Site:
         raise InvalidInput(f"{where} routes {repeated[0]} more than once.", "Keep one route for each path.")
     return Site(
         name=name,
-        aliases=tuple(check_host_name(str(alias), f"{where}, aliases") for alias in entry.get("aliases") or []),
+        aliases=tuple(check_alias(str(alias), f"{where}, aliases") for alias in entry.get("aliases") or []),
         routes=routes,
         redirect_to_https=entry.get("redirect_to_https") is not False,
         client_max_body_size=_size(str(entry.get("client_max_body_size") or MAX_BODY_SIZE), where),
         headers=_headers(entry, where),
         snippet=str(entry.get("snippet") or "").strip("\n"),
+        compress=entry.get("compress") is not False,
+        guard=guards.parse(entry, where),
+        maintenance=guards.maintenance(entry, where),
     )
 
 
@@ -179,31 +203,29 @@ def _route(entry: Mapping[str, Any], number: int, site: str) -> Route:
         path=path,
         target=_target(entry, f"{site}-route-{number}", where),
         websocket=websocket,
-        balance=_balance(entry, where),
+        balancing=balancing.parse(entry, where),
         connect_timeout=_seconds(entry, "connect_timeout", CONNECT_TIMEOUT, where),
         send_timeout=_seconds(entry, "send_timeout", transfer, where),
         read_timeout=_seconds(entry, "read_timeout", transfer, where),
         headers=_headers(entry, where),
+        guard=guards.parse(entry, where),
     )
 
 
-def _balance(entry: Mapping[str, Any], where: str) -> str:
-    value = str(entry.get("balance") or ROUND_ROBIN)
-    if value not in BALANCES:
-        raise InvalidInput(f"{where}: balance {value!r} is unknown.", f"Write {' or '.join(BALANCES)}.")
-    return value
-
-
-def _target(entry: Mapping[str, Any], upstream: str, where: str) -> ServiceTarget | AddressTarget:
+def _target(entry: Mapping[str, Any], upstream: str, where: str) -> Target:
     of_stack = [key for key in ("stack", "service", "port") if entry.get(key) is not None]
-    addresses = entry.get("upstream") or []
-    if addresses and not of_stack:
-        return AddressTarget(upstream, tuple(_address(str(address), where) for address in addresses))
-    if addresses or len(of_stack) != len(("stack", "service", "port")):
+    others = [key for key in ("upstream", "static", "redirect") if entry.get(key)]
+    if len(others) > 1 or (others and of_stack) or (not others and len(of_stack) != len(("stack", "service", "port"))):
         raise InvalidInput(
-            f"{where} must name either stack, service and port, or upstream with a list of addresses; "
-            f"it has {', '.join([*of_stack, *(['upstream'] if addresses else [])]) or 'neither'}."
+            f"{where} must name either stack, service and port, or upstream with a list of addresses, or static, or "
+            f"redirect; it has {', '.join([*of_stack, *others]) or 'neither'}."
         )
+    if entry.get("upstream"):
+        return AddressTarget(upstream, tuple(_address(str(address), where) for address in entry["upstream"]))
+    if entry.get("static"):
+        return answers.static(entry["static"], where)
+    if entry.get("redirect"):
+        return answers.redirect(entry["redirect"], where)
     for key in ("stack", "service"):
         if not _WORD.match(str(entry[key])):
             raise InvalidInput(f"{where}: {key} {entry[key]!r} is not a name that compose allows.")

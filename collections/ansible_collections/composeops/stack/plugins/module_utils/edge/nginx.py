@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import http.client
 import os
 import re
@@ -21,6 +22,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.io import files
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Completed, Runner
 
 MAIN_CONFIGURATION = "/etc/nginx/nginx.conf"
+MODULES = "/etc/nginx/modules-enabled/*.conf"
 ERROR_LOG = "/var/log/nginx/error.log"
 LIVE = os.path.join(ROOT, "live")
 UNIT = "nginx.service"
@@ -60,7 +62,9 @@ class Nginx:
         if not completed.ok:
             return None
         # Where IPv6 is compiled out or disabled at boot, `listen [::]:80` would keep nginx from starting.
-        return capabilities.parse(completed.stderr, ipv6=os.path.exists("/proc/net/if_inet6"))
+        ipv6 = os.path.exists("/proc/net/if_inet6")
+        loaded = "".join(files.read_text(path) or "" for path in sorted(glob.glob(MODULES)))
+        return capabilities.parse(completed.stderr, ipv6=ipv6, modules=loaded)
 
     def includes_live_tree(self) -> bool:
         """Whether the main configuration is the one that serves our sites."""

@@ -9,47 +9,63 @@ Each function returns the lines of one thing; ``block`` gives them braces and in
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
-from ansible_collections.composeops.stack.plugins.module_utils.edge import choice, draining
+from ansible_collections.composeops.stack.plugins.module_utils.edge import (
+    balancing,
+    choice,
+    draining,
+    locations,
+    policy,
+    protection,
+    response_headers,
+)
+from ansible_collections.composeops.stack.plugins.module_utils.edge.balancing import Balancing
 from ansible_collections.composeops.stack.plugins.module_utils.edge.block import block
 from ansible_collections.composeops.stack.plugins.module_utils.edge.capabilities import Capabilities
+from ansible_collections.composeops.stack.plugins.module_utils.edge.locations import Endpoints
 from ansible_collections.composeops.stack.plugins.module_utils.edge.model import (
-    LEAST_CONNECTIONS,
-    ROUND_ROBIN,
     AddressTarget,
-    Route,
     ServiceTarget,
     Site,
     balances,
     service_targets,
 )
+from ansible_collections.composeops.stack.plugins.module_utils.edge.settings import Settings
 
 TLS_DIRECTORY = "/etc/nginx/composeops/tls"
 WEBROOT = "/var/www/composeops-acme"
 STATUS_HOST = "composeops.invalid"
 """Names the server that tells this host, and nobody else, what nginx has loaded; .invalid never resolves (RFC 2606)."""
 
+DEFAULT_SETTINGS = Settings()
+IN_TURN = Balancing()
+
 DRAINING = "snippets/draining.conf"
 """In the tree where nginx cannot spare idle connections by itself."""
 
 HEADER = "# Written by composeops.stack.nginx_sites; a change made here is undone by its next run."
 
-Endpoints = Mapping[ServiceTarget, Mapping[str, Sequence[str]]]
-"""Each service target with the addresses (host:port) where this host reaches it, by colour; in place, that is empty."""
-
 
 def render(
-    sites: Sequence[Site], endpoints: Endpoints, capabilities: Capabilities, *, webroot: str = WEBROOT
+    sites: Sequence[Site],
+    endpoints: Endpoints,
+    capabilities: Capabilities,
+    settings: Settings = DEFAULT_SETTINGS,
+    *,
+    webroot: str = WEBROOT,
 ) -> dict[str, str]:
     """Return the whole tree below ``/etc/nginx/composeops/live``."""
     tree = {
-        "policy.conf": _file("What holds for every site.", policy(capabilities)),
-        "default.conf": _file("What answers names that no site has.", default_servers(capabilities)),
+        "policy.conf": _file("What holds for every site.", policy.lines(capabilities, settings)),
+        "default.conf": _file("What answers names that no site has.", default_servers(capabilities, settings)),
         "snippets/proxy.conf": _file("Included by every proxied location.", PROXY),
     }
     if not capabilities.keepalive_min_timeout:
         tree[DRAINING] = _file("What closes connections with their answers before a reload.", draining.of_server())
+    caches = locations.caches(sites)
+    if caches:
+        tree["static.conf"] = _file("How long browsers keep files.", caches)
     targets = service_targets(sites)
     balance = balances(sites)
     for stack in sorted({target.stack for target in targets}):
@@ -78,59 +94,15 @@ def render(
         )
     for site in sites:
         tree[f"sites/{site.name}.conf"] = _file(
-            f"Site {site.name}.", site_servers(site, endpoints, capabilities, webroot)
+            f"Site {site.name}.", site_servers(site, endpoints, capabilities, settings, webroot)
         )
-    return tree
+    return {**tree, **protection.pages(sites)}
 
 
-def policy(capabilities: Capabilities) -> list[str]:
-    """Return TLS, compression and connection settings: Mozilla's intermediate profile, for the versions found."""
-    groups = "X25519:prime256v1:secp384r1"
-    return [
-        "# Mozilla intermediate 6.0. Set here and not in the sites: a handshake begins before the site is known, so",
-        "# nginx takes these from the default server of the port.",
-        "ssl_protocols TLSv1.2 TLSv1.3;",
-        "ssl_ciphers " + ":".join(CIPHERS) + ";",
-        "ssl_prefer_server_ciphers off;",
-        f"ssl_ecdh_curve {'X25519MLKEM768:' if capabilities.post_quantum else ''}{groups};",
-        "ssl_session_timeout 1d;",
-        "ssl_session_cache shared:composeops:10m;",
-        "# Ticket keys live as long as nginx; whoever gets one could read every recorded TLS 1.2 session.",
-        "ssl_session_tickets off;",
-        "# No OCSP stapling: certificates no longer name a responder.",
-        *(["http2 on;"] if capabilities.http2_directive else []),
-        *(
-            [
-                "",
-                "# A reload closes idle connections only after this long, so that a request under way still arrives.",
-                "keepalive_min_timeout 5s;",
-            ]
-            if capabilities.keepalive_min_timeout
-            else ["", *draining.POLICY]
-        ),
-        "",
-        "# Room for host names longer than the default's.",
-        "server_names_hash_bucket_size 128;",
-        "",
-        "gzip on;",
-        "gzip_vary on;",
-        "gzip_proxied any;",
-        "gzip_min_length 1024;",
-        "gzip_types " + " ".join(COMPRESSED_TYPES) + ";",
-        "",
-        "# Room for the variables of stacks with long names.",
-        "variables_hash_bucket_size 256;",
-        "variables_hash_max_size 4096;",
-        "",
-        "# Without an upgrade the header stays empty: that keeps connections to the services open for reuse.",
-        *block("map $http_upgrade $composeops_connection", ["default upgrade;", "''      '';"]),
-        "",
-        *choice.CLIENT,
-    ]
-
-
-def default_servers(capabilities: Capabilities) -> list[str]:
+def default_servers(capabilities: Capabilities, settings: Settings) -> list[str]:
     """Return the servers that answer unknown names, and the status that only this host may read."""
+    # Without reuseport, packets of a connection would reach a worker that knows nothing of it.
+    quic = _listen(443, capabilities, parameters="quic reuseport default_server") if settings.http3 else []
     unknown = [
         *_listen(80, capabilities, parameters="default_server"),
         "server_name _;",
@@ -139,6 +111,7 @@ def default_servers(capabilities: Capabilities) -> list[str]:
     ]
     unknown_secure = [
         *_listen(443, capabilities, parameters="ssl default_server"),
+        *quic,
         "server_name _;",
         "# Refuses the handshake, so that no certificate tells which sites live here.",
         "ssl_reject_handshake on;",
@@ -160,7 +133,16 @@ def default_servers(capabilities: Capabilities) -> list[str]:
         ),
         *block("location /", ["return 444;"]),
     ]
-    return _spaced([block("server", unknown), block("server", unknown_secure), block("server", status)])
+    counters = [
+        "# For an exporter of metrics. The other one is for the runs that publish sites.",
+        f"listen 127.0.0.1:{settings.status_port};",
+        f"server_name {STATUS_HOST};",
+        "access_log off;",
+        *block("location = /status", ["stub_status;"]),
+        *block("location /", ["return 404;"]),
+    ]
+    servers = [unknown, unknown_secure, status, *([counters] if settings.status_port else [])]
+    return _spaced(block("server", lines) for lines in servers)
 
 
 def _coloured(stack: str, endpoints: Endpoints) -> list[str]:
@@ -169,17 +151,20 @@ def _coloured(stack: str, endpoints: Endpoints) -> list[str]:
     return sorted(target.upstream_in(colour) for target, colour in own if colour)
 
 
-def upstream(name: str, addresses: Sequence[str], balance: str = ROUND_ROBIN) -> list[str]:
+def upstream(name: str, addresses: Sequence[str], balance: Balancing = IN_TURN) -> list[str]:
     """Return one group of servers with connections kept open to them.
 
     They stay open for less than the 5 s after which Node.js and Uvicorn close idle ones: were the service first, a
     request would meet a closing connection.
     """
+    fails = "" if balance.max_fails is None else f" max_fails={balance.max_fails}"
+    seconds = "" if balance.fail_timeout is None else f" fail_timeout={balance.fail_timeout}s"
     return block(
         f"upstream {name}",
         [
-            *(LEAST_BUSY.format(name=name).splitlines() if balance == LEAST_CONNECTIONS else []),
-            *(f"server {address};" for address in addresses),
+            *(SHARED.format(name=name).splitlines() if balance != IN_TURN else []),
+            *_method(balance),
+            *(f"server {address}{fails}{seconds};" for address in addresses),
             *([] if addresses else ["# known after the first deployment"]),
             "keepalive 32;",
             "keepalive_timeout 4s;",
@@ -187,22 +172,48 @@ def upstream(name: str, addresses: Sequence[str], balance: str = ROUND_ROBIN) ->
     )
 
 
-def site_servers(site: Site, endpoints: Endpoints, capabilities: Capabilities, webroot: str) -> list[str]:
-    """Return the upstreams that only this site has, its HTTP server and its HTTPS server."""
+def _method(balance: Balancing) -> list[str]:
+    if balance.method == balancing.HASH:
+        keys = {balancing.URI: "$request_uri", balancing.ADDRESS: "$remote_addr"}
+        key = keys.get(balance.hash_by, f"$cookie_{balance.cookie}")
+        return [
+            "# Consistent: another server takes its share of the keys and leaves the others where they were.",
+            f"hash {key} consistent;",
+        ]
+    return ["least_conn;"] if balance.method == balancing.LEAST_CONNECTIONS else []
+
+
+def site_servers(
+    site: Site, endpoints: Endpoints, capabilities: Capabilities, settings: Settings, webroot: str
+) -> list[str]:
+    """Return what only this site has outside its servers, its HTTP server and its HTTPS server."""
     own = [
-        upstream(route.target.upstream, route.target.addresses, route.balance)
+        upstream(route.target.upstream, route.target.addresses, route.balancing)
         for route in site.routes
         if isinstance(route.target, AddressTarget)
     ]
+    around = protection.of_host(site)
     return _spaced(
-        [*own, _plain_server(site, endpoints, capabilities, webroot), _secure_server(site, endpoints, capabilities)]
+        [
+            *own,
+            *([around] if around else []),
+            _plain_server(site, endpoints, capabilities, settings, webroot),
+            _secure_server(site, endpoints, capabilities, settings),
+        ]
     )
 
 
-def _plain_server(site: Site, endpoints: Endpoints, capabilities: Capabilities, webroot: str) -> list[str]:
+def _plain_server(
+    site: Site, endpoints: Endpoints, capabilities: Capabilities, settings: Settings, webroot: str
+) -> list[str]:
     challenge = block(
         "location ^~ /.well-known/acme-challenge/",
-        [f"root {webroot};", "default_type text/plain;", "try_files $uri =404;"],
+        [
+            *([] if site.redirect_to_https else protection.of_challenges(site)),
+            f"root {webroot};",
+            "default_type text/plain;",
+            "try_files $uri =404;",
+        ],
     )
     redirect = block("location /", ["return 301 https://$host$request_uri;"])
     return block(
@@ -214,27 +225,31 @@ def _plain_server(site: Site, endpoints: Endpoints, capabilities: Capabilities, 
             "# Not redirected: the certificate authority asks here while no trusted certificate serves yet.",
             *challenge,
             "",
-            *(redirect if site.redirect_to_https else _answered(site, endpoints, capabilities)),
+            *(redirect if site.redirect_to_https else _answered(site, endpoints, capabilities, settings)),
             *_draining(capabilities),
         ],
     )
 
 
-def _secure_server(site: Site, endpoints: Endpoints, capabilities: Capabilities) -> list[str]:
+def _secure_server(site: Site, endpoints: Endpoints, capabilities: Capabilities, settings: Settings) -> list[str]:
     bundle = f"{TLS_DIRECTORY}/{site.name}/current"
     hsts = f"include {bundle}/hsts.conf;"
+    # How browsers learn of it: they come over TCP the first time.
+    http3 = ["add_header Alt-Svc 'h3=\":443\"; ma=86400' always;"] if settings.http3 else []
     return block(
         "server",
         [
             *_listen(443, capabilities, parameters="ssl" if capabilities.http2_directive else "ssl http2"),
+            *(_listen(443, capabilities, parameters="quic") if settings.http3 else []),
             f"server_name {' '.join(site.names)};",
             "",
             f"ssl_certificate     {bundle}/fullchain.pem;",
             f"ssl_certificate_key {bundle}/privkey.pem;",
             "# Empty unless the certificate beside it is trusted: browsers would remember HSTS and lock visitors out.",
             hsts,
+            *http3,
             "",
-            *_answered(site, endpoints, capabilities, hsts),
+            *_answered(site, endpoints, capabilities, settings, hsts, *http3),
             *(["", "# From the site's option snippet.", *site.snippet.splitlines()] if site.snippet else []),
             *_draining(capabilities),
         ],
@@ -246,55 +261,30 @@ def _draining(capabilities: Capabilities) -> list[str]:
     return [] if capabilities.keepalive_min_timeout else ["", f"include composeops/live/{DRAINING};"]
 
 
-def _answered(site: Site, endpoints: Endpoints, capabilities: Capabilities, *included: str) -> list[str]:
+def _answered(
+    site: Site, endpoints: Endpoints, capabilities: Capabilities, settings: Settings, *included: str
+) -> list[str]:
     stacks = sorted({route.target.stack for route in site.routes if isinstance(route.target, ServiceTarget)})
+    coloured = [stack for stack in stacks if _coloured(stack, endpoints)]
+    cookies = [choice.cookie_line(stack) for stack in coloured]
     return [
         f"client_max_body_size {site.client_max_body_size};",
-        *(f'add_header {name} "{value}" always;' for name, value in site.headers),
-        *(f"include composeops/live/snippets/colour-{stack}.conf;" for stack in stacks if _coloured(stack, endpoints)),
+        *([] if site.compress else ["gzip off;", *(["brotli off;"] if settings.brotli else [])]),
+        *response_headers.of_site(site),
+        *protection.of_server(site),
+        *(f"include composeops/live/snippets/colour-{stack}.conf;" for stack in coloured),
         "",
-        *_spaced(location(route, endpoints, capabilities, [*included, *_added(site, route)]) for route in site.routes),
+        *_spaced(
+            locations.of_route(
+                site,
+                number,
+                endpoints,
+                capabilities,
+                [*included, *response_headers.of_site(site, without=(name for name, _ in route.headers)), *cookies],
+            )
+            for number, route in enumerate(site.routes, start=1)
+        ),
     ]
-
-
-def _upstream_of(route: Route, endpoints: Endpoints) -> str:
-    target = route.target
-    if isinstance(target, ServiceTarget) and any(endpoints[target]):
-        return f"{target.upstream}-{choice.colour_variable(target.stack)}"
-    return target.upstream
-
-
-def _added(site: Site, route: Route) -> list[str]:
-    """Return the site's headers that a route with headers of its own has to repeat: nginx then inherits none."""
-    own = {name.lower() for name, _ in route.headers}
-    return [f'add_header {name} "{value}" always;' for name, value in site.headers if name.lower() not in own]
-
-
-def location(
-    route: Route, endpoints: Endpoints, capabilities: Capabilities, inherited: Sequence[str] = ()
-) -> list[str]:
-    """Return the location that hands a route's requests to its upstream, path unchanged."""
-    raw = "" if capabilities.keepalive_min_timeout else draining.RAW
-    connection = (
-        ["proxy_set_header Upgrade $http_upgrade;", "proxy_set_header Connection $composeops_connection;"]
-        if route.websocket
-        else ['proxy_set_header Connection "";']
-    )
-    return block(
-        f"location {route.path}",
-        [
-            f"# {route.target}",
-            f"proxy_pass http://{_upstream_of(route, endpoints)}{raw};",
-            "include composeops/live/snippets/proxy.conf;",
-            *connection,
-            f"proxy_connect_timeout {route.connect_timeout}s;",
-            f"proxy_send_timeout {route.send_timeout}s;",
-            f"proxy_read_timeout {route.read_timeout}s;",
-            *(inherited if route.headers else []),
-            *(f"proxy_hide_header {name};" for name, _ in route.headers),
-            *(f'add_header {name} "{value}" always;' for name, value in route.headers),
-        ],
-    )
 
 
 def _listen(port: int, capabilities: Capabilities, *, parameters: str = "") -> list[str]:
@@ -313,31 +303,9 @@ def _file(purpose: str, lines: Iterable[str]) -> str:
     return "\n".join([f"# {purpose}", HEADER, "", *lines]) + "\n"
 
 
-CIPHERS = (
-    "ECDHE-ECDSA-AES128-GCM-SHA256",
-    "ECDHE-RSA-AES128-GCM-SHA256",
-    "ECDHE-ECDSA-AES256-GCM-SHA384",
-    "ECDHE-RSA-AES256-GCM-SHA384",
-    "ECDHE-ECDSA-CHACHA20-POLY1305",
-    "ECDHE-RSA-CHACHA20-POLY1305",
-)
-
-COMPRESSED_TYPES = (
-    "application/javascript",
-    "application/json",
-    "application/manifest+json",
-    "application/xml",
-    "image/svg+xml",
-    "text/css",
-    "text/javascript",
-    "text/plain",
-    "text/xml",
-)
-
-LEAST_BUSY = """\
+SHARED = """\
 # Shared memory: all worker processes count the same connections, and know alike which server failed.
 zone {name} 64k;
-least_conn;
 """
 
 PROXY = (

@@ -8,20 +8,28 @@ and the release that answers, because a release rewrites that one (``release/tra
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.composeops.stack.plugins.module_utils.edge.model import (
+from ansible_collections.composeops.stack.plugins.module_utils.edge.answers import RedirectTarget
+from ansible_collections.composeops.stack.plugins.module_utils.edge.balancing import (
+    ADDRESS,
+    HASH,
     LEAST_CONNECTIONS,
-    MAX_BODY_SIZE,
+    Balancing,
+)
+from ansible_collections.composeops.stack.plugins.module_utils.edge.locations import Endpoints
+from ansible_collections.composeops.stack.plugins.module_utils.edge.model import (
+    AddressTarget,
     Route,
     ServiceTarget,
     Site,
     service_targets,
 )
-from ansible_collections.composeops.stack.plugins.module_utils.edge.render import COMPRESSED_TYPES, Endpoints
-from ansible_collections.composeops.stack.plugins.module_utils.errors import InvalidInput
+from ansible_collections.composeops.stack.plugins.module_utils.edge.policy import COMPRESSED_TYPES
+from ansible_collections.composeops.stack.plugins.module_utils.edge.settings import INTERMEDIATE, MODERN
+from ansible_collections.composeops.stack.plugins.module_utils.edge.traefik import guards, refusals
 from ansible_collections.composeops.stack.plugins.module_utils.release import traefik_file
 from ansible_collections.composeops.stack.plugins.module_utils.release.traefik_file import Choice
 
@@ -32,6 +40,9 @@ HSTS_SECONDS = 63072000
 IDLE = "4s"
 """Below the 5 s after which Node.js and Uvicorn close idle connections, so that no request meets a closing one."""
 NOTHING = "noop@internal"
+NOSNIFF = ("X-Content-Type-Options", "nosniff")
+FAIL_TIMEOUT = 10
+"""Seconds, as nginx has it."""
 REDIRECT, COMPRESS, RETRY = "composeops-redirect", "composeops-compress", "composeops-retry"
 
 CIPHERS = (
@@ -54,27 +65,12 @@ class Host:
     """Stack to the release that it has chosen; those that are routed no more keep theirs."""
     hsts: Collection[str] = ()
     """Sites whose visitors are told to insist on HTTPS."""
-
-
-def check(sites: Iterable[Site]) -> None:
-    """Raise for what Traefik has nothing for, before it is silently left out."""
-    for site in sites:
-        if site.snippet:
-            raise InvalidInput(
-                f"edge_sites: site {site.name} has a snippet, which is nginx's language; the edge is Traefik.",
-                "Use headers and routes, or set edge_proxy: nginx.",
-            )
-        if site.client_max_body_size != MAX_BODY_SIZE:
-            raise InvalidInput(
-                f"edge_sites: site {site.name} sets client_max_body_size, which Traefik can only keep by holding back"
-                " whole requests and answers.",
-                "Remove it and let the application limit what it takes, or set edge_proxy: nginx.",
-            )
+    tls_policy: str = INTERMEDIATE
 
 
 def render(sites: Sequence[Site], host: Host) -> dict[str, str]:
     """Return every file of the directory that Traefik watches."""
-    check(sites)
+    refusals.check(sites)
     files = {SITES: traefik_file.file(SITES, _sites(sites, host), "Names and paths. Written by composeops.")}
     for stack in sorted({*(target.stack for target in service_targets(sites)), *host.choices}):
         http = _stack(stack, sites, host.endpoints)
@@ -85,28 +81,35 @@ def render(sites: Sequence[Site], host: Host) -> dict[str, str]:
 def _sites(sites: Sequence[Site], host: Host) -> dict[str, Any]:
     http: dict[str, Any] = {"middlewares": _shared_middlewares()}
     for site in sites:
-        own = _headers(site, hsts=site.name in host.hsts)
-        chain = [COMPRESS, RETRY]
-        if own:
-            http["middlewares"][f"{site.name}-headers"] = {"headers": own}
-            chain = [f"{site.name}-headers", *chain]
+        http["middlewares"][f"{site.name}-headers"] = {"headers": _headers(site, hsts=site.name in host.hsts)}
+        answering = [*([COMPRESS] if site.compress else []), RETRY]
         for number, route in enumerate(site.routes, start=1):
             name = f"{site.name}-{number}"
+            guarding = guards.middlewares(site, route, name)
+            http["middlewares"].update(guarding)
             if route.headers:
                 http["middlewares"][f"{name}-headers"] = {"headers": {"customResponseHeaders": dict(route.headers)}}
+            if isinstance(route.target, RedirectTarget):
+                http["middlewares"][f"{name}-redirect"] = _redirect(route.target)
+                guarding = {f"{name}-redirect": {}}
             router = {
                 "rule": f"({_hosts(site)}) && PathPrefix(`{route.path}`)",
                 # As nginx has it: the longest path wins.
                 "priority": len(route.path),
                 "service": _service_name(route),
                 # The first speaks last, so that a route's header takes the place of the site's.
-                "middlewares": [f"{name}-headers", *chain] if route.headers else chain,
+                "middlewares": [
+                    *([f"{name}-headers"] if route.headers else []),
+                    f"{site.name}-headers",
+                    *guarding,
+                    *answering,
+                ],
             }
             secure = {"certResolver": RESOLVER, "domains": [_domain(site)]}
             _add(http, "routers", name, {**router, "entryPoints": ["websecure"], "tls": secure})
             if not site.redirect_to_https:
                 _add(http, "routers", f"{name}-plain", {**router, "entryPoints": ["web"]})
-            if not isinstance(route.target, ServiceTarget):
+            if isinstance(route.target, AddressTarget):
                 _add(
                     http,
                     "services",
@@ -117,7 +120,7 @@ def _sites(sites: Sequence[Site], host: Host) -> dict[str, Any]:
         if site.redirect_to_https:
             redirect = {"rule": _hosts(site), "middlewares": [REDIRECT], "service": NOTHING, "entryPoints": ["web"]}
             _add(http, "routers", f"{site.name}-redirect", redirect)
-    return {"http": http, "tls": {"options": {"default": _tls()}}}
+    return {"http": http, "tls": {"options": {"default": _tls(host.tls_policy)}}}
 
 
 def _stack(stack: str, sites: Sequence[Site], endpoints: Endpoints) -> dict[str, Any]:
@@ -140,15 +143,28 @@ def _stack(stack: str, sites: Sequence[Site], endpoints: Endpoints) -> dict[str,
 
 
 def _balanced(addresses: Sequence[str], routes: Sequence[Route], transport: str) -> dict[str, Any]:
-    least = routes[0].balance == LEAST_CONNECTIONS
     return {
         "loadBalancer": {
             "servers": [{"url": f"http://{address}"} for address in addresses],
-            # The less busy of two that are drawn, which is Traefik's answer to least connections.
-            **({"strategy": "p2c"} if least else {}),
+            **_strategy(routes[0].balancing),
             "serversTransport": transport,
         }
     }
+
+
+def _strategy(balance: Balancing) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if balance.method == LEAST_CONNECTIONS:
+        # The less busy of two that are drawn, which is Traefik's answer to least connections.
+        found["strategy"] = "p2c"
+    if balance.method == HASH and balance.hash_by == ADDRESS:
+        found["strategy"] = "hrw"
+    if balance.max_fails:
+        found["passiveHealthCheck"] = {
+            "maxFailedAttempts": balance.max_fails,
+            "failureWindow": f"{balance.fail_timeout or FAIL_TIMEOUT}s",
+        }
+    return found
 
 
 def _transport(routes: Sequence[Route]) -> str:
@@ -167,7 +183,18 @@ def _transport_of(routes: Sequence[Route]) -> dict[str, Any]:
 
 
 def _service_name(route: Route) -> str:
-    return route.target.upstream
+    return NOTHING if not isinstance(route.target, ServiceTarget | AddressTarget) else route.target.upstream
+
+
+def _redirect(target: RedirectTarget) -> dict[str, Any]:
+    # One regular expression that takes every address apart. Traefik keeps the method of what is no GET in any case.
+    return {
+        "redirectRegex": {
+            "regex": "^https?://[^/]+(.*)$",
+            "replacement": target.to + ("${1}" if target.keep_path else ""),
+            "permanent": target.code in (301, 308),
+        }
+    }
 
 
 def _hosts(site: Site) -> str:
@@ -179,8 +206,10 @@ def _domain(site: Site) -> dict[str, Any]:
 
 
 def _headers(site: Site, *, hsts: bool) -> dict[str, Any]:
+    # Of nginx's defaults, the one that has one value only: Traefik would replace what a service says in the others.
+    careful = [NOSNIFF] if NOSNIFF[0].lower() not in {name.lower() for name, _ in site.headers} else []
     return {
-        **({"customResponseHeaders": dict(site.headers)} if site.headers else {}),
+        "customResponseHeaders": dict([*careful, *site.headers]),
         **({"stsSeconds": HSTS_SECONDS, "stsIncludeSubdomains": True} if hsts else {}),
     }
 
@@ -200,11 +229,14 @@ def _shared_middlewares() -> dict[str, Any]:
     }
 
 
-def _tls() -> dict[str, Any]:
-    """Return Mozilla's intermediate profile. Names that no site has get no certificate to look at."""
+def _tls(policy: str) -> dict[str, Any]:
+    """Return Mozilla's profile. Names that no site has get no certificate to look at."""
     return {
-        "minVersion": "VersionTLS12",
-        "cipherSuites": list(CIPHERS),
+        **(
+            {"minVersion": "VersionTLS13"}
+            if policy == MODERN
+            else {"minVersion": "VersionTLS12", "cipherSuites": list(CIPHERS)}
+        ),
         "curvePreferences": list(CURVES),
         "sniStrict": True,
     }

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
-from ansible_collections.composeops.stack.plugins.filter.sites import sites_from_labels
+from ansible_collections.composeops.stack.plugins.filter.sites import FilterModule, sites_from_labels
 
 ROOT = Path(__file__).resolve().parents[8]
 COMPOSE = (ROOT / "inventories/reflexapp/compose.yaml").read_text(encoding="utf-8")
@@ -51,3 +51,9 @@ def test_a_name_that_no_certificate_can_have_is_refused() -> None:
     )
     with pytest.raises(AnsibleFilterError, match="is not a full host name"):
         sites_from_labels(compose, "shop", {})
+
+
+def test_certificates_are_told_names_and_no_hash_of_a_password() -> None:
+    site = {"name": "a.test", "aliases": ["b.test"], "hsts": "never", "routes": [], "basic_auth": {"users": {"a": "b"}}}
+    certified = FilterModule().filters()["certified_sites"]
+    assert certified([site]) == [{"name": "a.test", "aliases": ["b.test"], "hsts": "never"}]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import grp
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,12 +14,14 @@ import pytest
 from ansible_collections.composeops.stack.plugins.module_utils.certificates.bundle import Bundles
 from ansible_collections.composeops.stack.plugins.module_utils.edge.capabilities import Capabilities
 from ansible_collections.composeops.stack.plugins.module_utils.edge.live import LiveTree
+from ansible_collections.composeops.stack.plugins.module_utils.edge.passwords import Passwords
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import CommandRunner
 from ansible_collections.composeops.stack.plugins.module_utils.release import state
 from ansible_collections.composeops.stack.plugins.module_utils.release.state import Endpoint
 from ansible_collections.composeops.stack.plugins.modules import nginx_sites
 
+DEFAULTS = {"tls_policy": "intermediate", "http3": False, "brotli": False, "status_port": 0}
 SITE = {"name": "a.test", "routes": [{"path": "/", "stack": "shop", "service": "web", "port": 80}]}
 
 
@@ -55,7 +59,7 @@ class Host:
         return self.loaded
 
     def run(self, *sites: Mapping[str, Any], check: bool = False) -> dict[str, Any]:
-        return nginx_sites.run({"sites": sites}, check=check)
+        return nginx_sites.run({**DEFAULTS, "sites": sites}, check=check)
 
     def content(self) -> dict[str, str]:
         return {str(path.relative_to(self.root)): path.read_text() for path in self.root.rglob("*") if path.is_file()}
@@ -67,6 +71,9 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
     monkeypatch.setattr(nginx_sites, "Nginx", lambda runner: found)
     monkeypatch.setattr(nginx_sites, "LiveTree", lambda: LiveTree(str(tmp_path)))
     monkeypatch.setattr(nginx_sites, "Bundles", lambda runner: Bundles(CommandRunner(), str(tmp_path / "tls")))
+    group = grp.getgrgid(os.getegid()).gr_name
+    passwords = Passwords(str(tmp_path / "passwords"), group, owner=os.geteuid())
+    monkeypatch.setattr(nginx_sites, "Passwords", lambda directory, group: passwords)
     monkeypatch.setattr(state, "endpoints", lambda stack: found.endpoints.get(stack, []))
     monkeypatch.setattr(nginx_sites, "exclusive", lambda *args, **options: contextlib.nullcontext())
     yield found

@@ -54,7 +54,7 @@ class Host(Traefik):
 
     def run(self, *sites: Mapping[str, Any], check: bool = False, hsts: str = "auto") -> dict[str, Any]:
         params = {"sites": sites, "hsts": hsts, "storage": "/absent", "certificate_timeout": 0.0}
-        return traefik_sites.run(params, check=check)
+        return traefik_sites.run({**params, "tls_policy": "intermediate"}, check=check)
 
 
 @pytest.fixture

@@ -121,7 +121,7 @@ def test_a_name_belongs_to_one_site(second: dict[str, Any]) -> None:
 def test_an_unknown_balance_is_refused_with_the_known_ones(given: str) -> None:
     with pytest.raises(InvalidInput, match=f"balance '{given}' is unknown") as error:
         parse_sites([route(balance=given)])
-    assert error.value.remedy == "Write round_robin or least_conn."
+    assert error.value.remedy == "Write round_robin, least_conn or hash."
 
 
 def test_routes_of_one_service_are_balanced_alike() -> None:

@@ -158,6 +158,8 @@ def test_sag_02_a_routes_header_takes_the_place_of_the_services_and_of_the_sites
     assert "proxy_hide_header Cache-Control;" in api
     assert [line.strip() for line in api.splitlines() if "add_header" in line] == [
         'add_header X-Frame-Options "DENY" always;',
+        "add_header X-Content-Type-Options $composeops_default_x_content_type_options always;",
+        "add_header Referrer-Policy $composeops_default_referrer_policy always;",
         'add_header Cache-Control "no-store" always;',
     ]
     # nginx forgets what is around a location that adds headers, so that it is repeated there; HSTS is for HTTPS alone.

@@ -17,6 +17,7 @@ ENDPOINTS = {
     EVENT: {"blue": ["127.0.0.1:21020"], "green": ["127.0.0.1:21030"]},
 }
 HOST = Host(ENDPOINTS)
+CAREFUL = {"X-Content-Type-Options": "nosniff"}
 SITE: dict[str, Any] = {
     "name": "a.test",
     "aliases": ["www.a.test"],
@@ -42,7 +43,7 @@ def test_each_route_is_a_router_with_a_certificate_of_all_names() -> None:
         "rule": "(Host(`a.test`) || Host(`www.a.test`)) && PathPrefix(`/_event`)",
         "priority": 7,
         "service": "shop-app-8000",
-        "middlewares": ["composeops-compress", "composeops-retry"],
+        "middlewares": ["a.test-headers", "composeops-compress", "composeops-retry"],
         "entryPoints": ["websecure"],
         "tls": {"certResolver": "composeops", "domains": [{"main": "a.test", "sans": ["www.a.test"]}]},
     }
@@ -125,8 +126,8 @@ def test_least_connections_is_the_less_busy_of_two() -> None:
 @pytest.mark.parametrize(
     ("hsts", "expected"),
     [
-        pytest.param((), {"X-Frame-Options": "DENY"}, id="headers"),
-        pytest.param(("a.test",), {"X-Frame-Options": "DENY", "hsts": 63072000}, id="and HSTS"),
+        pytest.param((), {**CAREFUL, "X-Frame-Options": "DENY"}, id="headers"),
+        pytest.param(("a.test",), {**CAREFUL, "X-Frame-Options": "DENY", "hsts": 63072000}, id="and HSTS"),
     ],
 )
 def test_headers(hsts: tuple[str, ...], expected: dict[str, Any]) -> None:

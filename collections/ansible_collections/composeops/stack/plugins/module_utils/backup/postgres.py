@@ -73,7 +73,8 @@ def produce(source: Source, runner: Runner, deadline: float) -> Iterator[Product
 
     def dump(program: list[str], purpose: str) -> Process:
         argv = [*program, "--no-password", "--username", source.user, "--dbname", connection(source)]
-        return Process(place.command(argv), purpose=purpose, secret=secret, deadline=deadline)
+        told = containers.told(secret, argv)
+        return Process(place.stream(), purpose=purpose, secret=told, deadline=deadline)
 
     snapshot = Process(
         place.command(psql(source, connection(source))),

@@ -33,10 +33,19 @@ class Place:
         """Return how to run a client with the password on its first line of input, and the rest as its input."""
         if self.container:
             return containers.command(self.container, argv, variable=PASSWORD)
+        return containers.throw_away(self.image, argv, self._options, variable=PASSWORD)
+
+    def stream(self) -> list[str]:
+        """Return how to run a client that writes much and is named by the first lines of its input."""
+        if self.container:
+            return containers.stream(self.container, variable=PASSWORD)
+        return containers.throw_away_stream(self.image, self._options, variable=PASSWORD)
+
+    @property
+    def _options(self) -> list[str]:
         source = self.source
         settings = {"PGHOST": source.host, "PGPORT": str(source.port), "PGSSLMODE": source.tls}
-        options = [word for name, value in settings.items() for word in ("--env", f"{name}={value}")]
-        return containers.throw_away(self.image, argv, options, variable=PASSWORD)
+        return [word for name, value in settings.items() for word in ("--env", f"{name}={value}")]
 
     def __str__(self) -> str:
         return f"service {self.source.service}" if self.container else f"the server {self.source.host}"

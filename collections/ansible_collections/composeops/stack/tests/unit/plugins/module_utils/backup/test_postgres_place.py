@@ -16,12 +16,13 @@ ELSEWHERE = Source(
 def test_clients_of_a_container_run_in_it() -> None:
     place = Place(HERE, "sha256:1", "abc")
     assert place.command(["psql"])[:4] == ["docker", "exec", "--interactive", "abc"]
+    assert place.stream()[:4] == ["docker", "exec", "--interactive", "abc"]
     assert str(place) == "service postgres"
 
 
 def test_clients_of_a_server_elsewhere_run_in_a_container_of_their_own() -> None:
     place = postgres_place.of(ELSEWHERE, CommandRunner())
-    command = place.command(["psql"])
-    assert command[:2] == ["docker", "run"]
-    assert {"PGHOST=db.test", "PGPORT=6432", "PGSSLMODE=require"} <= set(command)
+    for command in (place.command(["psql"]), place.stream()):
+        assert command[:2] == ["docker", "run"]
+        assert {"PGHOST=db.test", "PGPORT=6432", "PGSSLMODE=require"} <= set(command)
     assert (place.container, place.image, str(place)) == ("", "postgres:15", "the server db.test")

@@ -190,7 +190,8 @@ options:
     type: list
     elements: str
     default: []
-    choices: [system, variables, secrets, ports, names, disk, memory, clock, compose, images, bucket, monitor]
+    choices:
+      [system, variables, secrets, ports, names, disk, memory, clock, compose, images, bucket, monitor, confinement]
   arguments:
     description: Names that the playbook takes with C(-e), which M(composeops.stack.arguments) has looked at already.
     type: list
@@ -258,7 +259,9 @@ host_time:
   type: float
   sample: 1795348800.25
 plan:
-  description: What was not checked yet, one sentence each.
+  description:
+    - What was not checked yet, and hints about what services could be confined in further; one sentence each.
+    - Hints come as soon as the host has the engine that reads the compose file.
   returned: always
   type: list
   elements: str
@@ -388,7 +391,10 @@ def run(params: dict[str, Any]) -> dict[str, Any]:
         "changed": False,
         "host_time": host_time,
         "problems": [asdict(problem) for problem in findings.problems],
-        "plan": [deferred.sentence() for deferred in findings.deferred],
+        "plan": [
+            *(deferred.sentence() for deferred in findings.deferred),
+            *(hint.sentence() for hint in findings.hints),
+        ],
     }
     if findings.problems:
         result.update(failed=True, msg=message(findings.problems))

@@ -20,6 +20,7 @@ SUBJECTS = (
     "images",
     "bucket",
     "monitor",
+    "confinement",
 )
 """What is looked at, in the order in which problems are reported; an operator can leave one out by its name."""
 
@@ -48,14 +49,26 @@ class Deferred:
 
 
 @dataclass(frozen=True)
+class Hint:
+    """Something that forbids nothing and that an operator should know."""
+
+    subject: str
+    message: str
+
+    def sentence(self) -> str:
+        return f"hint: {self.subject}: {self.message}"
+
+
+@dataclass(frozen=True)
 class Findings:
     """All that was found."""
 
     problems: tuple[Problem, ...] = ()
     deferred: tuple[Deferred, ...] = ()
+    hints: tuple[Hint, ...] = ()
 
     def __add__(self, other: Findings) -> Findings:
-        return Findings(self.problems + other.problems, self.deferred + other.deferred)
+        return Findings(self.problems + other.problems, self.deferred + other.deferred, self.hints + other.hints)
 
 
 def message(problems: Sequence[Problem]) -> str:

@@ -96,6 +96,23 @@ def published(runner: Runner) -> dict[int, str]:
     return found
 
 
+def image_users(runner: Runner, images: Sequence[str]) -> dict[str, str]:
+    """Return whom each image runs as, of those that are on the host; empty is root."""
+    columns = "{{json .RepoTags}}\t{{json .RepoDigests}}\t{{.Config.User}}"
+    # It fails for those that are not here, and still tells of the others.
+    inspected = runner.run(["docker", "image", "inspect", "--format", columns, *images], check=False)
+    rows = [line.split("\t") for line in inspected.stdout.splitlines() if line.count("\t") == 2]  # noqa: PLR2004
+    return {
+        name: user for tags, digests, user in rows for name in (json.loads(tags) or []) + (json.loads(digests) or [])
+    }
+
+
+def engine_confines(runner: Runner) -> bool:
+    """Return whether the engine gives every container no new privileges."""
+    told = runner.run(["docker", "info", "--format", "{{json .SecurityOptions}}"], check=False)
+    return told.ok and "name=no-new-privileges" in told.stdout
+
+
 def foreign_sites(own: str = OWN_SITES, directories: Sequence[str] = FOREIGN_SITES) -> list[str]:
     """Return the configuration of an nginx that was there before us; Debian's own default site is nobody's."""
     if os.path.isdir(own):

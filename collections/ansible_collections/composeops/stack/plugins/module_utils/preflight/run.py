@@ -9,20 +9,21 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from ansible_collections.composeops.stack.plugins.module_utils.backup.encoding import recipient
 from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Store
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError, InvalidInput
 from ansible_collections.composeops.stack.plugins.module_utils.io import files
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Runner
-from ansible_collections.composeops.stack.plugins.module_utils.preflight import bucket, observe, registry
+from ansible_collections.composeops.stack.plugins.module_utils.preflight import bucket, confinement, observe, registry
 from ansible_collections.composeops.stack.plugins.module_utils.preflight.machine import (
     Requirements,
     clock_problems,
     machine_problems,
     name_problems,
 )
-from ansible_collections.composeops.stack.plugins.module_utils.preflight.model import Deferred, Findings, Problem
+from ansible_collections.composeops.stack.plugins.module_utils.preflight.model import Deferred, Findings, Hint, Problem
 from ansible_collections.composeops.stack.plugins.module_utils.preflight.ports import Wanted, port_problems
 from ansible_collections.composeops.stack.plugins.module_utils.release.compose import Compose
 from ansible_collections.composeops.stack.plugins.module_utils.secrets import store as secrets_store
@@ -89,7 +90,8 @@ class Preflight:
             found = pool.map(lambda subject: _guarded(subject, wanted[subject]), wanted)
             result = sum(found, Findings())
         skip = self._request.skip
-        return Findings(tuple(problem for problem in result.problems if problem.subject not in skip), result.deferred)
+        problems = tuple(problem for problem in result.problems if problem.subject not in skip)
+        return Findings(problems, result.deferred, () if "confinement" in skip else result.hints)
 
     def _machine(self) -> Findings:
         required = self._request.required
@@ -123,7 +125,7 @@ class Preflight:
 
     def _compose(self) -> Findings:
         """Ask `docker compose config` where it is installed, with stand-ins for secrets that have no value yet."""
-        problems, deferred = [], []
+        problems, deferred, hints = [], [], []
         if not self._runner.run(["docker", "compose", "version"], check=False).ok:
             return Findings(
                 deferred=tuple(
@@ -139,9 +141,10 @@ class Preflight:
             environment = {**{secret.name: "stand-in" for secret in stack.secrets}, **stack.environment}
             with tempfile.TemporaryDirectory(prefix="composeops-") as directory:
                 try:
-                    Compose(self._runner, stack.name, directory).canonical(
+                    canonical = Compose(self._runner, stack.name, directory).canonical(
                         stack.compose, stack.source, directory, environment
                     )
+                    hints += self._hints(stack.name, canonical)
                 except InvalidInput as error:
                     message = error.message.replace(directory, "the directory beside it")
                     if "no such file" in message or "not found" in message:
@@ -150,7 +153,18 @@ class Preflight:
                         )
                     else:
                         problems.append(Problem("compose", message, error.remedy))
-        return Findings(tuple(problems), tuple(deferred))
+        return Findings(tuple(problems), tuple(deferred), tuple(hints))
+
+    def _hints(self, stack: str, compose: Mapping[str, Any]) -> list[Hint]:
+        if "confinement" in self._request.skip:
+            return []
+        images = {str(service.get("image")) for service in (compose.get("services") or {}).values()}
+        found = confinement.hints(
+            compose,
+            observe.image_users(self._runner, sorted(images)),
+            engine_confines=observe.engine_confines(self._runner),
+        )
+        return [Hint("confinement", f"{stack}/{name} {', '.join(lacking)}") for name, lacking in found.items()]
 
     def _images(self) -> Findings:
         wanted = {image: stack.name for stack in self._request.stacks for image in stack.images}

@@ -99,3 +99,22 @@ def test_an_engine_of_the_host_that_takes_commands_by_tcp_is_found(tmp_path: Pat
     assert found == ["tcp://host:2375"]
     settings.write_text('{"tlsverify": true}')
     assert observe.engine_sockets(str(tmp_path / "proc"), str(settings)) == []
+
+
+def test_users_of_images_are_known_by_every_name_of_theirs() -> None:
+    told = '["web:1","web:stable"]\t["web@sha256:ab"]\tnginx\n["db:1"]\t[]\t\nError: No such image: x\n'
+    assert observe.image_users(Recorded(told, 1), []) == {
+        "web:1": "nginx",
+        "web:stable": "nginx",
+        "web@sha256:ab": "nginx",
+        "db:1": "",
+    }
+
+
+@pytest.mark.parametrize(
+    ("told", "confines"),
+    [('["name=seccomp,profile=builtin","name=no-new-privileges"]', True), ('["name=seccomp"]', False)],
+)
+def test_the_engine_tells_whether_it_confines(told: str, confines: bool) -> None:
+    assert observe.engine_confines(Recorded(told)) is confines
+    assert observe.engine_confines(Recorded(told, 1)) is False

@@ -40,15 +40,15 @@ REQUEST: dict[str, Any] = {
 class Host:
     """A runner that answers as a host's programs do."""
 
-    def __init__(self, *, compose: str = "", engine: bool = True, images: str = "") -> None:
-        self.compose_error, self.engine, self.images = compose, engine, images
+    def __init__(self, *, compose: str = "", engine: bool = True, images: str = "", canonical: str = "{}") -> None:
+        self.compose_error, self.engine, self.images, self.canonical = compose, engine, images, canonical
         self.environments: list[Mapping[str, str]] = []
 
     def run(self, argv: Sequence[str], *, environment: Mapping[str, str] | None = None, **_options: Any) -> Completed:
         command = " ".join(argv)
         if "config" in argv:
             self.environments.append(environment or {})
-            return Completed(tuple(argv), 1 if self.compose_error else 0, "{}", self.compose_error)
+            return Completed(tuple(argv), 1 if self.compose_error else 0, self.canonical, self.compose_error)
         if command.startswith("docker") and not self.engine:
             return Completed(tuple(argv), 127, "", "docker: not found")
         return Completed(tuple(argv), 0, self.images if "image" in argv else "[]", "")
@@ -163,3 +163,14 @@ def test_keys_that_would_open_nothing_are_told(
 def test_system_without_backups_asks_no_store(good: pytest.MonkeyPatch) -> None:
     good.setattr(running.bucket, "try_to_write", lambda store: pytest.fail("the store was asked"))
     assert problems(Host(), store=None) == []
+
+
+def test_what_a_service_lacks_is_a_hint_and_no_problem(good: pytest.MonkeyPatch) -> None:
+    host = Host(canonical='{"services": {"web": {"image": "web:1", "user": "nginx", "cap_drop": ["ALL"]}}}')
+    findings = Preflight(Request(**REQUEST), host).run()
+    assert findings.problems == ()
+    (hint,) = [found.sentence() for found in findings.hints]
+    assert hint.startswith("hint: confinement: shop/web can write to its image")
+    assert "capabilities" not in hint
+    skipped = Preflight(Request(**REQUEST, skip=frozenset({"confinement"})), host).run()
+    assert skipped.hints == ()

@@ -27,7 +27,7 @@ GROUPS = {
     "drill": ["test_backup_verify.py"],
     "recover": ["test_recover.py"],
     "accidents": ["test_backup_accidents.py", "test_backup_prune.py"],
-    "edge": ["test_nginx_sites.py", "test_nginx_options.py", "test_certificates.py"],
+    "edge": ["test_nginx_sites.py", "test_nginx_options.py", "test_certificates.py", "test_certificate_authorities.py"],
     "pitr": ["test_backup_point_in_time.py"],
     "lock": ["test_stack_lock.py"],
     "compose": ["test_compose_files.py"],

@@ -214,7 +214,7 @@ def test_an_authority_that_is_down_is_told_and_what_served_still_does(edge: Edge
     failed = edge.certificates(site(APP), acme_directory="https://127.0.0.1:9/dir")
     assert failed["failed"]
     assert f"{APP}: certbot got no certificate for {APP} from https://127.0.0.1:9/dir" in failed["msg"]
-    assert failed["changed"] is False
+    assert failed["plan"] == ["record the sites for renewals in /etc/composeops/certificates.json"]
     assert edge.serial(APP) == before
 
 
@@ -225,8 +225,8 @@ def test_a_certificate_that_no_site_declares_is_named(edge: Edge) -> None:
 
 
 def test_bad_input_is_refused(edge: Edge) -> None:
-    assert "is not a full host name" in edge.certificates({"name": "*.petcare.com"})["msg"]
-    assert "Unsupported parameters" in edge.certificates({"name": APP, "names": []})["msg"]
+    assert "is not a full host name" in edge.certificates(site("*.petcare.com"))["msg"]
+    assert "Unsupported parameters" in edge.certificates(site(APP, names=[]))["msg"]
 
 
 def test_a_changed_kind_of_key_is_issued_again(edge: Edge) -> None:

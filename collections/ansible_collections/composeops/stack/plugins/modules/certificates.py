@@ -18,48 +18,17 @@ description:
     one link, nginx tested and reloaded, and a handshake with this host must then present that certificate. Otherwise
     the bundle from before is put back and the module fails.
   - A site that fails does not keep the others from theirs. The failure at the end names all that did.
-  - Renewal is the business of certbot's own timer. The role edge installs a hook that runs C(composeops certificates
-    deploy), which is the same hand-over.
+  - Names with an asterisk are proven over DNS, by certbot's plugin O(dns_plugin); all others through nginx, unless
+    O(dns_for=all).
+  - A site with O(sites[].certificate) gets the operator's own. It is checked like an issued one, and nobody renews it.
+  - Where an authority does not know the account of this host any more, certbot is made to register a new one, once, and
+    a warning says so.
+  - A failure is remembered, and the timer asks again only after an hour, then two, up to a day. A run of this module
+    asks at once. Let's Encrypt's staging server is asked before it, once something failed.
+  - Renewal is the business of certbot's timer, which runs C(composeops certificates renew). Beside what certbot
+    decides, that replaces what an authority wants replaced sooner (ACME Renewal Information, RFC 9773).
+extends_documentation_fragment: composeops.stack.sites
 options:
-  sites:
-    description: All sites of the host, as given to P(composeops.stack.nginx_sites#module).
-    type: list
-    elements: dict
-    required: true
-    suboptions:
-      name:
-        description: Full host name of the site, which is also the name of its certificate.
-        type: str
-        required: true
-      aliases:
-        description: Further host names for the same certificate.
-        type: list
-        elements: str
-        default: []
-      hsts:
-        description: Overrides O(hsts) for this site.
-        type: str
-        choices: [auto, always, never]
-      routes:
-        description: Accepted so that one list serves both modules; not used here.
-        type: list
-        elements: raw
-        default: []
-      redirect_to_https:
-        description: Accepted so that one list serves both modules; not used here.
-        type: bool
-        default: true
-      client_max_body_size:
-        description: Accepted so that one list serves both modules; not used here.
-        type: str
-      headers:
-        description: Accepted so that one list serves both modules; not used here.
-        type: dict
-        default: {}
-      snippet:
-        description: Accepted so that one list serves both modules; not used here.
-        type: str
-        default: ""
   acme_directory:
     description: Directory URL of the certificate authority's ACME server.
     type: str
@@ -67,6 +36,43 @@ options:
   acme_ca_file:
     description: Path, on the host, of the CA that signed the ACME server's own HTTPS certificate, for private servers.
     type: path
+  acme_profile:
+    description:
+      - Kind of certificate, of those that the authority offers, like V(shortlived). It fails where the authority does
+        not offer it. Empty for the authority's default.
+      - Needs certbot 4.0, as Debian 13 has it.
+    type: str
+    default: ""
+  eab_kid:
+    description: Identifier of the key that binds a new account to a customer of the authority, which some ask for.
+    type: str
+    default: ""
+  eab_hmac_key:
+    description: That key, in base64url. It is kept on the host in a file that only root reads.
+    type: str
+    default: ""
+  dns_plugin:
+    description:
+      - certbot's plugin that writes records for challenges over DNS, without C(dns-) before its name, like V(rfc2136).
+      - Debian's package of it, C(python3-certbot-dns-rfc2136), has to be there, as the role edge installs it.
+    type: str
+    default: ""
+  dns_credentials:
+    description:
+      - The text that the plugin's documentation shows as its file of credentials.
+      - It is kept on the host in a file that only root reads.
+    type: str
+    default: ""
+  dns_propagation_seconds:
+    description: Seconds that the plugin waits for all name servers to answer alike.
+    type: int
+    default: 10
+  dns_for:
+    description:
+      - Which sites prove their names over DNS. V(all) is for hosts that the authority cannot reach over HTTP.
+    type: str
+    choices: [wildcards, all]
+    default: wildcards
   email:
     description: Where the authority writes about the account. Without it the account has no address.
     type: str
@@ -119,6 +125,7 @@ EXAMPLES = r"""
     sites:
       - name: shop.example.com
         aliases: [www.example.com]
+        routes: [{path: /, stack: shop, service: app, port: 3000}]
     acme_directory: https://acme-staging-v02.api.letsencrypt.org/directory
 
 - name: Ask a private authority
@@ -126,8 +133,22 @@ EXAMPLES = r"""
     sites:
       - name: intranet.example.com
         hsts: always
+        routes: [{path: /, upstream: ["10.0.0.5:8080"]}]
     acme_directory: https://ca.example.com/acme/directory
     acme_ca_file: /etc/composeops/acme-ca.pem
+
+- name: Have a wildcard, proven over DNS
+  composeops.stack.certificates:
+    sites:
+      - name: shop.example.com
+        aliases: ["*.shop.example.com"]
+        routes: [{path: /, stack: shop, service: app, port: 3000}]
+    dns_plugin: rfc2136
+    dns_credentials: |
+      dns_rfc2136_server = 192.0.2.53
+      dns_rfc2136_name = host.example.com.
+      dns_rfc2136_secret = {{ vault_tsig_secret }}
+      dns_rfc2136_algorithm = HMAC-SHA256
 """
 
 RETURN = r"""
@@ -164,7 +185,7 @@ certificates:
       returned: always
     serving:
       description:
-        - What a handshake with this host presents, V(acme) for the certificate above, V(placeholder),
+        - What a handshake with this host presents, V(acme) or V(provided) for the certificate above, V(placeholder),
           V(another certificate) or V(nothing).
       type: str
       returned: always
@@ -207,19 +228,22 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.composeops.stack.plugins.module_utils.certificates import (
-    certbot,
-    challenge,
+    credentials,
+    issuing,
     lineage,
+    metrics,
+    provided,
     report,
     settings,
 )
 from ansible_collections.composeops.stack.plugins.module_utils.certificates.deploy import Deployment
 from ansible_collections.composeops.stack.plugins.module_utils.certificates.model import (
     LETS_ENCRYPT,
-    Authority,
     Observed,
     WantedCertificate,
+    parse_authority,
     parse_wanted,
+    require_provable,
 )
 from ansible_collections.composeops.stack.plugins.module_utils.certificates.plan import (
     SitePlan,
@@ -227,26 +251,25 @@ from ansible_collections.composeops.stack.plugins.module_utils.certificates.plan
     planned_lines,
     state_lines,
 )
+from ansible_collections.composeops.stack.plugins.module_utils.edge.declared import SITE_OPTIONS
 from ansible_collections.composeops.stack.plugins.module_utils.edge.nginx import Nginx
 from ansible_collections.composeops.stack.plugins.module_utils.edge.render import WEBROOT
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.io import files
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import CommandRunner
 
-SITE_OPTIONS: dict[str, Any] = {
-    "name": {"type": "str", "required": True},
-    "aliases": {"type": "list", "elements": "str", "default": []},
-    "hsts": {"type": "str", "choices": ["auto", "always", "never"]},
-    "routes": {"type": "list", "elements": "raw", "default": []},
-    "redirect_to_https": {"type": "bool", "default": True},
-    "client_max_body_size": {"type": "str"},
-    "headers": {"type": "dict", "default": {}},
-    "snippet": {"type": "str", "default": ""},
-}
 ARGUMENT_SPEC: dict[str, Any] = {
     "sites": {"type": "list", "elements": "dict", "required": True, "options": SITE_OPTIONS},
     "acme_directory": {"type": "str", "default": LETS_ENCRYPT},
     "acme_ca_file": {"type": "path"},
+    "acme_profile": {"type": "str", "default": ""},
+    "eab_kid": {"type": "str", "default": ""},
+    "eab_hmac_key": {"type": "str", "default": "", "no_log": True},
+    "dns_plugin": {"type": "str", "default": ""},
+    # Text and not a dictionary: each value of that would be hidden wherever it occurs in a result, ports included.
+    "dns_credentials": {"type": "str", "default": "", "no_log": True},
+    "dns_propagation_seconds": {"type": "int", "default": 10},
+    "dns_for": {"type": "str", "choices": ["wildcards", "all"], "default": "wildcards"},
     "email": {"type": "str", "default": ""},
     # The name would be taken for a secret's otherwise.
     "key_type": {"type": "str", "choices": ["ecdsa", "rsa"], "default": "ecdsa", "no_log": False},
@@ -259,40 +282,56 @@ class Certificates:
     """One run over all sites of this host."""
 
     def __init__(self, params: Mapping[str, Any]) -> None:
-        self._wanted = parse_wanted(params["sites"], params["hsts"])
-        self._authority = Authority(
-            directory=params["acme_directory"],
-            key_type=params["key_type"],
-            email=params["email"],
-            ca_file=params["acme_ca_file"] or "",
+        self._authority = parse_authority(params)
+        self._secrets = credentials.wanted_files(
+            dns_plugin=self._authority.dns_plugin,
+            dns_credentials=params.get("dns_credentials") or "",
+            eab_kid=params.get("eab_kid") or "",
+            eab_hmac_key=params.get("eab_hmac_key") or "",
         )
+        parsed = parse_wanted(params["sites"], params["hsts"], dns_for=params.get("dns_for") or "wildcards")
+        self._provided: dict[str, dict[str, bytes]] = {}
+        self._wanted = [self._place(one, entry) for one, entry in zip(parsed, params["sites"], strict=True)]
+        require_provable([one for one in self._wanted if not one.provided], self._authority)
         self._try_challenges = bool(params["try_challenges"])
         self._runner = CommandRunner()
         self._deployment = Deployment(self._runner, Nginx(self._runner))
+        self._now = datetime.now(timezone.utc)
+        self._notes: list[str] = []
 
     def run(self, *, check: bool) -> tuple[dict[str, Any], list[str]]:
         """Return the module's result and what failed; a step that failed is not reported as done."""
-        now = datetime.now(timezone.utc)
-        before = {wanted.site: self._deployment.observe(wanted.site) for wanted in self._wanted}
-        plans = [make_plan(wanted, self._authority, before[wanted.site], now) for wanted in self._wanted]
-        recorded, content = files.read_text(settings.PATH), settings.serialise(self._wanted)
+        before = {wanted.site: self._deployment.observe(wanted) for wanted in self._wanted}
+        plans = [self._plan(wanted, before[wanted.site]) for wanted in self._wanted]
+        recorded, content = files.read_text(settings.PATH), settings.serialise(self._wanted, self._authority)
+        secrets, obsolete = credentials.to_write(self._secrets), credentials.to_remove(self._secrets)
         problems: list[str] = []
         if not check:
+            credentials.write(self._secrets)
             if recorded != content:
                 os.makedirs(os.path.dirname(settings.PATH), mode=0o755, exist_ok=True)
                 files.write_atomically(settings.PATH, content.encode(), mode=0o644)
             plans, problems = self._apply(plans, before)
+            # What still renews with them keeps them until another way has worked.
+            obsolete = [] if problems else obsolete
+            credentials.remove(obsolete)
         acted = any(plan.changed for plan in plans) and not check
-        after = {wanted.site: self._deployment.observe(wanted.site) for wanted in self._wanted} if acted else before
-        described = [report.describe(wanted, after[wanted.site], now) for wanted in self._wanted]
+        after = {wanted.site: self._deployment.observe(wanted) for wanted in self._wanted} if acted else before
+        if not check:
+            metrics.write([(wanted, after[wanted.site]) for wanted in self._wanted], self._now)
+        described = [report.describe(wanted, after[wanted.site], self._now) for wanted in self._wanted]
         return {
-            "changed": recorded != content or any(plan.changed for plan in plans),
+            "changed": bool(recorded != content or secrets or obsolete or any(plan.changed for plan in plans)),
             "plan": [
+                *(f"write {path}" for path in secrets),
                 *(sentence for plan in plans for sentence in plan.sentences),
+                *(f"remove {path}" for path in obsolete),
                 *([f"record the sites for renewals in {settings.PATH}"] if recorded != content else []),
             ],
             "diff": [
+                *(_diff(path, "(another secret, or none)\n", "(the declared secret)\n") for path in secrets),
                 *(self._site_diff(plan, before[plan.wanted.site]) for plan in plans if plan.changed),
+                *(_diff(path, "(a secret)\n", "") for path in obsolete),
                 *([_diff(settings.PATH, recorded or "", content)] if recorded != content else []),
             ],
             "certificates": described,
@@ -300,13 +339,45 @@ class Certificates:
         }, problems
 
     def warnings(self) -> list[str]:
-        declared = {wanted.site for wanted in self._wanted}
+        declared = {wanted.site for wanted in self._wanted if not wanted.provided}
         return [
-            f"No site declares the certificate {name} any more, but certbot keeps renewing it. "
-            f"`certbot delete --cert-name {name}` on the host ends that."
-            for name in lineage.names_renewed_through(WEBROOT)
-            if name not in declared
+            *self._notes,
+            *(
+                f"No site asks an authority for the certificate {name} any more, but certbot keeps renewing it. "
+                f"`certbot delete --cert-name {name}` on the host ends that."
+                for name in lineage.names_renewed_through(WEBROOT, credentials.DIRECTORY)
+                if name not in declared
+            ),
+            *self._ending(),
         ]
+
+    def _ending(self) -> list[str]:
+        """Name the provided certificates whose end is near, because nobody renews them."""
+        found = [(one.site, provided.read(self._runner, one.provided)) for one in self._wanted if one.provided]
+        return [
+            f"The certificate provided for {site} ends on {kept.certificate.not_after:%Y-%m-%d}, and nobody renews it. "
+            "Provide its successor."
+            for site, kept in found
+            if kept and kept.certificate.remaining(self._now).days < provided.WARN_DAYS
+        ]
+
+    def _place(self, wanted: WantedCertificate, entry: Mapping[str, Any]) -> WantedCertificate:
+        declared = entry.get("certificate")
+        if not declared:
+            return wanted
+        where, self._provided[wanted.site] = provided.place(wanted.site, declared)
+        return replace(wanted, provided=where, over_dns=False)
+
+    def _plan(self, wanted: WantedCertificate, observed: Observed) -> SitePlan:
+        written = self._provided.get(wanted.site, {})
+        if any(files.read_bytes(path) != content for path, content in written.items()):
+            return SitePlan(wanted, deploy=("another one was provided",))
+        if wanted.provided and observed.lineage is None:
+            raise ComposeOpsError(
+                f"sites: {wanted.site}: {wanted.provided.certificate} or {wanted.provided.key} is not on the host.",
+                "Put both there, or give their text.",
+            )
+        return make_plan(wanted, self._authority, observed, self._now)
 
     def _apply(self, plans: Sequence[SitePlan], before: Mapping[str, Observed]) -> tuple[list[SitePlan], list[str]]:
         """Carry out the plans, and return what of them was done and what failed."""
@@ -318,6 +389,7 @@ class Certificates:
                     self._issue(plan.wanted, existing=before[plan.wanted.site].lineage is not None)
                     achieved = replace(achieved, issue=plan.issue)
                 if plan.deploy:
+                    self._provide(plan.wanted)
                     self._deployment.deploy(plan.wanted)
                     achieved = replace(achieved, deploy=plan.deploy)
             except ComposeOpsError as error:
@@ -326,9 +398,23 @@ class Certificates:
         return done, problems
 
     def _issue(self, wanted: WantedCertificate, *, existing: bool) -> None:
-        if self._try_challenges:
-            challenge.check(wanted, WEBROOT)
-        certbot.issue(self._runner, wanted, self._authority, WEBROOT, replace=existing)
+        self._notes += issuing.issue(
+            self._runner,
+            wanted,
+            self._authority,
+            WEBROOT,
+            self._now,
+            replace=existing,
+            try_challenges=self._try_challenges,
+        )
+
+    def _provide(self, wanted: WantedCertificate) -> None:
+        if wanted.provided:
+            written = self._provided[wanted.site]
+            certificate = written.get(wanted.provided.certificate) or files.read_bytes(wanted.provided.certificate)
+            key = written.get(wanted.provided.key) or files.read_bytes(wanted.provided.key)
+            provided.check(self._runner, wanted, certificate or b"", key or b"", self._now)
+            provided.write(written)
 
     def _site_diff(self, plan: SitePlan, observed: Observed) -> dict[str, str]:
         return _diff(

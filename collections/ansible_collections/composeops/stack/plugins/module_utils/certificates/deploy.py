@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from ansible_collections.composeops.stack.plugins.module_utils.certificates import lineage as lineages
+from ansible_collections.composeops.stack.plugins.module_utils.certificates import provided
 from ansible_collections.composeops.stack.plugins.module_utils.certificates.bundle import Bundles
 from ansible_collections.composeops.stack.plugins.module_utils.certificates.model import (
     Lineage,
@@ -70,10 +71,13 @@ class Deployment:
         self._served = served
         self._lock = lock
 
-    def observe(self, site: str) -> Observed:
-        """Return what certbot keeps for ``site``, what nginx has, and what answers."""
+    def observe(self, wanted: WantedCertificate) -> Observed:
+        """Return what is kept for a site, by certbot or by the operator, what nginx has, and what answers."""
+        site = wanted.site
         return Observed(
-            lineage=lineages.read_lineage(self._runner, site, self._certbot_directory),
+            lineage=provided.read(self._runner, wanted.provided)
+            if wanted.provided
+            else lineages.read_lineage(self._runner, site, self._certbot_directory),
             bundle=self._bundles.read(site),
             served=self._served(site),
         )
@@ -82,7 +86,7 @@ class Deployment:
         """Bring nginx to serve what certbot keeps; return why that was necessary, or nothing when it was not."""
         with exclusive(self._lock, f"the certificate of {wanted.site}", wait=LOCK_WAIT):
             self._server.end_draining()
-            observed = self.observe(wanted.site)
+            observed = self.observe(wanted)
             reasons = reasons_to_deploy(wanted, observed)
             if reasons and observed.lineage:
                 self._check(wanted, observed.lineage)
@@ -95,10 +99,16 @@ class Deployment:
         problem = unfit(wanted, lineage, lineages.public_key(self._runner, lineage.privkey), present)
         if problem:
             raise ComposeOpsError(
-                f"{wanted.site}: the certificate in {self._certbot_directory}/live/{wanted.site} "
-                f"is not handed to nginx: {problem}.",
-                "Run playbooks/site.yml, which issues a fitting one; what served before still does.",
+                f"{wanted.site}: the certificate in {self._kept_in(wanted)} is not handed to nginx: {problem}.",
+                "Provide a fitting one, and run playbooks/site.yml; what served before still does."
+                if wanted.provided
+                else "Run playbooks/site.yml, which issues a fitting one; what served before still does.",
             )
+
+    def _kept_in(self, wanted: WantedCertificate) -> str:
+        if wanted.provided:
+            return wanted.provided.certificate
+        return os.path.join(self._certbot_directory, "live", wanted.site)
 
     def _switch(self, wanted: WantedCertificate, lineage: Lineage) -> None:
         site, before = wanted.site, self._bundles.target(wanted.site)

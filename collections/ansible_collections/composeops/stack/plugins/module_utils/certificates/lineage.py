@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 
 from ansible_collections.composeops.stack.plugins.module_utils.certificates import parse
 from ansible_collections.composeops.stack.plugins.module_utils.certificates.model import CertificateFacts, Lineage
@@ -32,19 +33,29 @@ def read_lineage(runner: Runner, site: str, directory: str = CERTBOT_DIRECTORY) 
         fullchain=fullchain,
         privkey=privkey,
         trusted=trusted(runner, fullchain_path),
+        profile=settings.get("required_profile", ""),
     )
 
 
-def names_renewed_through(webroot: str, directory: str = CERTBOT_DIRECTORY) -> list[str]:
-    """Return the certificate names that certbot renews through our webroot, declared or not."""
+def names_renewed_through(*places: str, directory: str = CERTBOT_DIRECTORY) -> list[str]:
+    """Return the certificate names that certbot renews through what is ours, declared or not.
+
+    ``places`` are paths that its renewal files name: the webroot, and the directory of the credentials for DNS.
+    """
     renewals = os.path.join(directory, "renewal")
-    if not os.path.isdir(renewals):
-        return []
-    return sorted(
-        name.removesuffix(".conf")
-        for name in os.listdir(renewals)
-        if name.endswith(".conf") and webroot in (files.read_text(os.path.join(renewals, name)) or "")
-    )
+    return [name for name in names(directory) if _names_any(os.path.join(renewals, f"{name}.conf"), places)]
+
+
+def names(directory: str = CERTBOT_DIRECTORY) -> list[str]:
+    """Return the names of all certificates that certbot keeps."""
+    renewals = os.path.join(directory, "renewal")
+    there = os.listdir(renewals) if os.path.isdir(renewals) else []
+    return sorted(name.removesuffix(".conf") for name in there if name.endswith(".conf"))
+
+
+def _names_any(path: str, places: Iterable[str]) -> bool:
+    text = files.read_text(path) or ""
+    return any(place in text for place in places)
 
 
 def describe(runner: Runner, path: str) -> CertificateFacts:

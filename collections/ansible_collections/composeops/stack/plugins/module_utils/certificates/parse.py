@@ -12,7 +12,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.errors import Com
 
 X509_ARGUMENTS = (
     *("-noout", "-issuer", "-startdate", "-enddate", "-serial", "-fingerprint", "-sha256"),
-    *("-ext", "subjectAltName", "-pubkey", "-nameopt", "RFC2253,-esc_msb,utf8"),
+    *("-ext", "subjectAltName,authorityKeyIdentifier", "-pubkey", "-nameopt", "RFC2253,-esc_msb,utf8"),
 )
 """What `openssl x509` is asked for, so that ``certificate`` can read it."""
 
@@ -21,6 +21,7 @@ _FIELD = re.compile(
 )
 _NAME = re.compile(r"DNS:([^,\s]+)")
 _KEY = re.compile(r"-----BEGIN PUBLIC KEY-----.*?-----END PUBLIC KEY-----", re.DOTALL)
+_SIGNER = re.compile(r"Authority Key Identifier:[^\n]*\n\s*(?:keyid:)?((?:[0-9A-F]{2}:)+[0-9A-F]{2})")
 _PART = re.compile(r"(?:^|(?<!\\),)(O|CN)=((?:\\.|[^,\\])*)")
 _SETTING = re.compile(r"^\s*([a-z_]+)\s*=\s*(.*?)\s*$", re.MULTILINE)
 
@@ -28,7 +29,7 @@ _SETTING = re.compile(r"^\s*([a-z_]+)\s*=\s*(.*?)\s*$", re.MULTILINE)
 def certificate(text: str, source: str) -> CertificateFacts:
     """Return the facts that `openssl x509` printed about the first certificate of the file ``source``."""
     fields = {match["key"].lower(): match["value"].strip() for match in _FIELD.finditer(text)}
-    key = _KEY.search(text)
+    key, signer = _KEY.search(text), _SIGNER.search(text)
     try:
         return CertificateFacts(
             names=tuple(_NAME.findall(text)),
@@ -38,6 +39,7 @@ def certificate(text: str, source: str) -> CertificateFacts:
             serial=fields["serial"].lower(),
             fingerprint=fields["sha256 fingerprint"].replace(":", "").lower(),
             public_key=key.group(0) if key else "",
+            authority_key=signer[1].replace(":", "").lower() if signer else "",
         )
     except (KeyError, ValueError) as error:
         raise ComposeOpsError(

@@ -17,6 +17,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.certificates.mode
     Observed,
     Source,
     WantedCertificate,
+    covers,
 )
 
 HSTS_HEADER = 'add_header Strict-Transport-Security "max-age=63072000; includeSubDomains" always;\n'
@@ -49,7 +50,7 @@ class SitePlan:
 
 def make_plan(wanted: WantedCertificate, authority: Authority, observed: Observed, now: datetime) -> SitePlan:
     """Decide for one site."""
-    issue = reasons_to_issue(wanted, authority, observed.lineage, now)
+    issue = () if wanted.provided else reasons_to_issue(wanted, authority, observed.lineage, now)
     deploy = ("a new one will be there",) if issue else reasons_to_deploy(wanted, observed)
     return SitePlan(wanted, issue, deploy)
 
@@ -71,8 +72,12 @@ def reasons_to_issue(
         reasons.append(f"its key is {lineage.key_type}, not {authority.key_type}")
     if lineage.server != authority.directory:
         reasons.append(f"it comes from {lineage.server}, not {authority.directory}")
-    if lineage.authenticator != WEBROOT_PLUGIN:
-        reasons.append(f"certbot would renew it with {lineage.authenticator}, not through nginx")
+    authenticator = authority.authenticator(wanted)
+    if lineage.authenticator != authenticator:
+        way = "through nginx" if authenticator == WEBROOT_PLUGIN else f"with {authenticator}"
+        reasons.append(f"certbot would renew it with {lineage.authenticator}, not {way}")
+    if lineage.profile != authority.profile:
+        reasons.append(f"its profile is {_profile(lineage.profile)}, not {_profile(authority.profile)}")
     if lineage.certificate.overdue(now):
         reasons.append(f"it ends on {lineage.certificate.not_after:%Y-%m-%d} and was not renewed in time")
     return tuple(reasons)
@@ -113,7 +118,7 @@ def unfit(wanted: WantedCertificate, lineage: Lineage, public_key: str, present:
     """
     if public_key.strip() != lineage.certificate.public_key.strip():
         return "its private key belongs to another certificate"
-    lost = [name for name in present if name in wanted.names and name not in lineage.certificate.names]
+    lost = [name for name in present if name in wanted.names and not covers(lineage.certificate.names, name)]
     if lost:
         return f"it does not name {', '.join(lost)}, which the one before did"
     return ""
@@ -155,6 +160,10 @@ def planned_lines(plan: SitePlan, authority: Authority, lineage: Lineage | None,
 
 def _serving(source: Source, hsts: bool) -> list[str]:
     return [f"nginx has: {source.value}", f"hsts: {'on' if hsts else 'off'}"]
+
+
+def _profile(name: str) -> str:
+    return name or "the authority's default"
 
 
 def _joined(reasons: Iterable[str]) -> str:

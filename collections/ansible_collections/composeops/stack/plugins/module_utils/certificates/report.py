@@ -39,11 +39,16 @@ def serving(observed: Observed) -> str:
     """Return what answers on this host: by what is presented, not by what lies on disk."""
     if observed.served is None:
         return "nothing"
-    if observed.lineage and observed.served == observed.lineage.certificate.fingerprint:
-        return Source.ACME.value
+    if observed.lineage and as_kept(observed):
+        return observed.lineage.source.value
     if observed.bundle.source is Source.PLACEHOLDER and observed.served == observed.bundle.fingerprint:
         return Source.PLACEHOLDER.value
     return "another certificate"
+
+
+def as_kept(observed: Observed) -> bool:
+    """Whether what answers is the certificate that is kept for the site."""
+    return observed.lineage is not None and observed.served == observed.lineage.certificate.fingerprint
 
 
 def rows(described: Iterable[dict[str, Any]]) -> list[list[str]]:

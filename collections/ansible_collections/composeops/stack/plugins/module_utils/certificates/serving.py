@@ -8,7 +8,11 @@ import hashlib
 import socket
 import ssl
 
+from ansible_collections.composeops.stack.plugins.module_utils.edge.model import is_wildcard
+
 TIMEOUT = 3.0
+PROBE = "composeops-probe."
+"""Asks for a wildcard's certificate in the place of its asterisk."""
 
 
 def served_fingerprint(name: str, *, address: str = "127.0.0.1", port: int = 443) -> str | None:
@@ -16,13 +20,14 @@ def served_fingerprint(name: str, *, address: str = "127.0.0.1", port: int = 443
 
     Nothing is verified: the question is which certificate answers, not whether it is trusted.
     """
+    asked = PROBE + name[2:] if is_wildcard(name) else name
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     try:
         with (
             socket.create_connection((address, port), timeout=TIMEOUT) as plain,
-            context.wrap_socket(plain, server_hostname=name) as secured,
+            context.wrap_socket(plain, server_hostname=asked) as secured,
         ):
             presented = secured.getpeercert(binary_form=True)
     except OSError:

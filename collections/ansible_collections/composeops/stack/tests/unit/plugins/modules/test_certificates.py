@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.composeops.stack.plugins.module_utils.certificates import certbot, challenge, lineage, settings
+from ansible_collections.composeops.stack.plugins.module_utils.certificates import (
+    attempts,
+    certbot,
+    challenge,
+    credentials,
+    lineage,
+    metrics,
+    settings,
+)
 from ansible_collections.composeops.stack.plugins.module_utils.certificates.bundle import Bundles
 from ansible_collections.composeops.stack.plugins.module_utils.certificates.deploy import Deployment
 from ansible_collections.composeops.stack.plugins.module_utils.certificates.model import Authority, WantedCertificate
@@ -53,11 +61,12 @@ class Host:
 
     def issue(
         self, runner: object, wanted: WantedCertificate, authority: Authority, webroot: str, *, replace: bool
-    ) -> None:
+    ) -> list[str]:
         self.issued.append(wanted.site)
         letsencrypt.issue(
             self.root / "letsencrypt", *wanted.names, server=authority.directory, key_type=authority.key_type
         )
+        return []
 
     def deployment(self, *_arguments: object) -> Deployment:
         return Deployment(
@@ -93,6 +102,9 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     monkeypatch.setattr(challenge, "check", found.try_challenges)
     monkeypatch.setattr(certbot, "issue", found.issue)
     monkeypatch.setattr(settings, "PATH", str(tmp_path / "certificates.json"))
+    monkeypatch.setattr(attempts, "DIRECTORY", str(tmp_path / "attempts"))
+    monkeypatch.setattr(credentials, "DIRECTORY", str(tmp_path / "acme"))
+    monkeypatch.setattr(metrics, "PATH", str(tmp_path / "certificates.prom"))
     for site in ("a.test", "b.test"):
         found.bundles.make_placeholder(site)
     found.reload()
@@ -172,7 +184,7 @@ def test_a_changed_hsts_is_deployed_without_a_new_certificate(host: Host) -> Non
 def test_a_certificate_that_no_site_declares_is_named_with_the_way_out(
     host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lineage, "names_renewed_through", lambda webroot: ["a.test", "old.test"])
+    monkeypatch.setattr(lineage, "names_renewed_through", lambda *places: ["a.test", "old.test"])
     params = {"sites": [A], "acme_directory": "", "acme_ca_file": None, "email": "", "key_type": "ecdsa"}
     warnings = certificates.Certificates({**params, "hsts": "auto", "try_challenges": True}).warnings()
     assert [warning.split("`")[1] for warning in warnings] == ["certbot delete --cert-name old.test"]

@@ -2,10 +2,15 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
+import json
+from datetime import datetime, timezone
+from pathlib import Path
+
 import pytest
-from ansible_collections.composeops.stack.plugins.module_utils.certificates import certbot
+from ansible_collections.composeops.stack.plugins.module_utils.certificates import certbot, directory
 from ansible_collections.composeops.stack.plugins.module_utils.certificates.model import Authority, WantedCertificate
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
+from ansible_collections.composeops.stack.plugins.module_utils.io.http import Response
 from ansible_collections.composeops.stack.tests.unit.support.recorded import RecordedRunner
 
 WANTED = WantedCertificate("a.test", ("a.test", "www.a.test"))
@@ -109,3 +114,115 @@ def test_it_gives_up_at_once_or_after_some_nonces(output: str, calls: int) -> No
     with pytest.raises(ComposeOpsError):
         certbot.issue(runner, WANTED, Authority(), "/w", replace=False)
     assert len(runner.calls) == calls
+
+
+WILD = WantedCertificate("a.test", ("a.test", "*.a.test"), over_dns=True)
+
+
+def test_over_dns_a_file_has_the_credentials() -> None:
+    authority = Authority("https://acme.test/dir", dns_plugin="rfc2136", dns_propagation_seconds=5)
+    arguments = certbot.arguments(WILD, authority, "/var/www/acme", replace=False)
+    assert arguments[arguments.index("--server") + 2 : arguments.index("--cert-name")] == [
+        *("--authenticator", "dns-rfc2136", "--dns-rfc2136-credentials", "/etc/composeops/acme/dns-rfc2136"),
+        *("--dns-rfc2136-propagation-seconds", "5"),
+    ]
+    assert "--webroot" not in arguments
+
+
+def test_a_bound_account_a_profile_and_a_rehearsal() -> None:
+    arguments = certbot.arguments(
+        WANTED, Authority(bound=True, profile="shortlived"), "/w", replace=False, rehearsal=True
+    )
+    assert arguments[arguments.index("--config") + 1] == "/etc/composeops/acme/account.ini"
+    assert arguments[arguments.index("--required-profile") + 1] == "shortlived"
+    assert arguments[-1] == "--dry-run"
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [("certbot 4.0.0\n", (4, 0)), ("certbot 2.1.0\n", (2, 1)), ("", (0, 0))],
+)
+def test_the_version_of_certbot(said: str, found: tuple[int, int]) -> None:
+    assert certbot.version(RecordedRunner(lambda argv: (0, said, ""))) == found
+
+
+def test_a_certbot_that_knows_no_profiles_is_named_before_it_is_asked() -> None:
+    runner = RecordedRunner(lambda argv: (0, "certbot 2.1.0\n", ""))
+    with pytest.raises(ComposeOpsError, match=r"acme_profile is shortlived, but certbot 2\.1 of this host knows no"):
+        certbot.issue(runner, WANTED, Authority(profile="shortlived"), "/w", replace=False)
+    assert runner.calls == [["certbot", "--version"]]
+
+
+@pytest.mark.parametrize(
+    ("offered", "said"),
+    [({"tlsserver": "page"}, "Its profiles are: tlsserver"), ({}, "Its profiles are: none"), (None, "none")],
+    ids=["others", "none", "knows-no-profiles"],
+)
+def test_a_profile_that_the_authority_does_not_offer_is_told_before_it_is_asked(
+    monkeypatch: pytest.MonkeyPatch, offered: object, said: str
+) -> None:
+    body = json.dumps({"meta": {} if offered is None else {"profiles": offered}}).encode()
+    monkeypatch.setattr(directory, "get", lambda url, ca_file: Response(200, {}, body, 0))
+    runner = RecordedRunner(lambda argv: (0, "certbot 4.0.0\n", ""))
+    with pytest.raises(ComposeOpsError, match=said):
+        certbot.issue(runner, WANTED, Authority(profile="shortlived"), "/w", replace=False)
+    assert len(runner.calls) == 1
+
+
+def test_a_profile_that_the_authority_offers_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    body = b'{"meta": {"profiles": {"shortlived": "page"}}}'
+    monkeypatch.setattr(directory, "get", lambda url, ca_file: Response(200, {}, body, 0))
+    runner = RecordedRunner(lambda argv: (0, "certbot 4.0.0\n", ""))
+    certbot.issue(runner, WANTED, Authority(profile="shortlived"), "/w", replace=False)
+    assert "shortlived" in runner.calls[-1]
+
+
+UNKNOWN_ACCOUNT = """\
+An unexpected error occurred:
+Account https://acme.test/my-account/1 not found.
+"""
+
+
+def test_an_account_that_the_authority_forgot_is_registered_again_and_told(tmp_path: Path) -> None:
+    registered = tmp_path / "accounts/acme.test:14000/dir/0123"
+    registered.mkdir(parents=True)
+    left = iter([UNKNOWN_ACCOUNT, ""])
+    runner = RecordedRunner(lambda argv: (1, "", said) if (said := next(left)) else (0, "", ""))
+    authority = Authority("https://acme.test:14000/dir")
+    notes = certbot.issue(runner, WANTED, authority, "/w", replace=False, accounts=str(tmp_path / "accounts"))
+    assert notes == [
+        "a.test: https://acme.test:14000/dir no longer knew the account of this host; a new one was registered."
+    ]
+    assert not registered.exists()
+    assert (tmp_path / "accounts-forgotten/acme.test:14000/dir/0123").is_dir()
+
+
+@pytest.mark.parametrize("accounts", [["0123"], []], ids=["forgotten-twice", "nothing-to-forget"])
+def test_an_account_is_registered_again_only_once(tmp_path: Path, accounts: list[str]) -> None:
+    for account in accounts:
+        (tmp_path / "accounts/acme.test/dir" / account).mkdir(parents=True)
+    runner = RecordedRunner(lambda argv: (1, "", UNKNOWN_ACCOUNT))
+    with pytest.raises(certbot.Refused, match="not found"):
+        certbot.issue(
+            runner, WANTED, Authority("https://acme.test/dir"), "/w", replace=False, accounts=str(tmp_path / "accounts")
+        )
+    assert len(runner.calls) == 1 + len(accounts)
+
+
+def test_a_rate_limit_tells_when_it_ends() -> None:
+    output = (
+        "An unexpected error occurred:\nError creating new order :: too many certificates (5) already issued for this "
+        "exact set of identifiers in the last 168h0m0s, retry after 2026-11-23 04:05:06 UTC: see https://letsencrypt.org\n"
+    )
+    with pytest.raises(certbot.Refused, match=r"Its rate limit ends at 2026-11-23 04:05 UTC") as raised:
+        certbot.issue(RecordedRunner(lambda argv: (1, "", output)), WANTED, Authority(), "/w", replace=False)
+    assert raised.value.retry_at == datetime(2026, 11, 23, 4, 5, 6, tzinfo=timezone.utc)
+
+
+def test_a_renewal_leaves_to_certbot_whether_it_is_time() -> None:
+    runner = RecordedRunner()
+    certbot.renew(runner, "a.test", Authority(ca_file="/ca"))
+    assert runner.calls == [
+        ["certbot", "renew", "--non-interactive", "--no-random-sleep-on-renew", "--cert-name", "a.test"]
+    ]
+    assert runner.environments == [{"REQUESTS_CA_BUNDLE": "/ca"}]

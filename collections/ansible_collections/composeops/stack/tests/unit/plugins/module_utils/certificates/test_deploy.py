@@ -205,7 +205,7 @@ def test_a_site_that_nginx_does_not_know_gets_no_files(host: Host) -> None:
 
 def test_observation_changes_nothing_and_sees_all_three(host: Host) -> None:
     issued = issue(host)
-    observed = host.deployment().observe("a.test")
+    observed = host.deployment().observe(WANTED)
     assert observed.lineage is not None
     assert observed.lineage.certificate.fingerprint == issued
     assert observed.bundle.source is Source.PLACEHOLDER

@@ -15,7 +15,7 @@ RUNNER = CommandRunner()
 
 def test_nothing_is_kept_on_a_bare_host(tmp_path: Path) -> None:
     assert lineage.read_lineage(RUNNER, "a.test", str(tmp_path)) is None
-    assert lineage.names_renewed_through("/var/www/composeops-acme", str(tmp_path)) == []
+    assert lineage.names_renewed_through("/var/www/composeops-acme", directory=str(tmp_path)) == []
 
 
 @pytest.mark.parametrize("key_type", ["ecdsa", "rsa"])
@@ -58,4 +58,4 @@ def test_certificates_of_others_are_not_counted_as_ours(tmp_path: Path) -> None:
         letsencrypt.issue(tmp_path, site)
     foreign = tmp_path / "renewal/mail.test.conf"
     foreign.write_text(foreign.read_text().replace("/var/www/composeops-acme", "/var/www/html"))
-    assert lineage.names_renewed_through("/var/www/composeops-acme", str(tmp_path)) == ["a.test"]
+    assert lineage.names_renewed_through("/var/www/composeops-acme", directory=str(tmp_path)) == ["a.test"]

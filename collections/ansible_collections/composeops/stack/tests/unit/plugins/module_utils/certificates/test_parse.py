@@ -17,6 +17,8 @@ serial=4914D35A7C85AD4CD63AEA2635B6BBA52C7C13F1
 sha256 Fingerprint=43:6B:55:CC:95:00:77:47:22:C5:A4:92:23:23:85:B4:83:B3:5A:52:4F:91:BE:2C:6F:F4:CC:1E:AD:18:50:F5
 X509v3 Subject Alternative Name: critical
     DNS:app.petcare.com, DNS:www.petcare.com
+X509v3 Authority Key Identifier:
+    8F:0D:13:A2:11:C0
 -----BEGIN PUBLIC KEY-----
 MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEET5ApFVZRNL9yZ1ii2psIlSfAVMz
 yq0+/Ej2hip70UoJS/MBc4YTC5Xp1AcPMLTqFPn/aOAN8/hBe2aQGspjkw==
@@ -49,6 +51,7 @@ def test_a_certificate_is_read_as_openssl_describes_it() -> None:
         serial="4914d35a7c85ad4cd63aea2635b6bba52c7c13f1",
         fingerprint="436b55cc9500774722c5a492232385b483b35a524f91be2c6ff4cc1ead1850f5",
         public_key=X509[X509.index("-----BEGIN") :].strip(),
+        authority_key="8f0d13a211c0",
     )
 
 
@@ -83,3 +86,8 @@ def test_renewal_settings_are_read() -> None:
         "key_type": "ecdsa",
         "authenticator": "webroot",
     }
+
+
+def test_older_openssl_says_which_kind_of_key_identifier_it_is() -> None:
+    text = X509.replace("    8F:0D", "    keyid:8F:0D")
+    assert parse.certificate(text, "fullchain.pem").authority_key == "8f0d13a211c0"

@@ -15,6 +15,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.certificates.mode
     Hsts,
     Lineage,
     Observed,
+    Provided,
     Source,
     WantedCertificate,
 )
@@ -190,3 +191,31 @@ def test_the_diff_of_a_deployment_shows_what_nginx_gets() -> None:
         ("nginx has: placeholder", "nginx has: acme"),
         ("hsts: off", "hsts: on"),
     ]
+
+
+def test_a_way_or_a_profile_that_changed_is_issued_again() -> None:
+    over_dns, authority = replace(WANTED, over_dns=True), Authority(dns_plugin="rfc2136")
+    assert reasons_to_issue(over_dns, authority, LINEAGE, NOW) == (
+        "certbot would renew it with webroot, not with dns-rfc2136",
+    )
+    assert reasons_to_issue(over_dns, authority, lineage(authenticator="dns-rfc2136"), NOW) == ()
+    assert reasons_to_issue(WANTED, authority, lineage(authenticator="dns-rfc2136"), NOW) == (
+        "certbot would renew it with dns-rfc2136, not through nginx",
+    )
+    assert reasons_to_issue(WANTED, Authority(profile="shortlived"), LINEAGE, NOW) == (
+        "its profile is the authority's default, not shortlived",
+    )
+    assert reasons_to_issue(WANTED, AUTHORITY, lineage(profile="shortlived"), NOW) == (
+        "its profile is shortlived, not the authority's default",
+    )
+
+
+def test_nobody_is_asked_for_a_certificate_that_was_provided() -> None:
+    wanted = replace(WANTED, provided=Provided("/c", "/k"))
+    assert make_plan(wanted, AUTHORITY, Observed(None, PLACEHOLDER, None), NOW) == SitePlan(wanted)
+    assert make_plan(wanted, AUTHORITY, Observed(LINEAGE, PLACEHOLDER, None), NOW).deploy
+
+
+def test_a_wildcard_stands_for_a_name_of_the_certificate_before() -> None:
+    kept = lineage(names=("a.test", "*.a.test"))
+    assert unfit(WANTED, kept, "PUBLIC", ["a.test", "www.a.test"]) == ""

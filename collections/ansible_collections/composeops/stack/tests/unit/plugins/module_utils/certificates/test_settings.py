@@ -6,20 +6,37 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.composeops.stack.plugins.module_utils.certificates import settings
-from ansible_collections.composeops.stack.plugins.module_utils.certificates.model import Hsts, WantedCertificate
+from ansible_collections.composeops.stack.plugins.module_utils.certificates.model import (
+    Authority,
+    Hsts,
+    Provided,
+    WantedCertificate,
+)
+from ansible_collections.composeops.stack.plugins.module_utils.certificates.settings import Settings
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 
-WANTED = (WantedCertificate("a.test", ("a.test", "b.test"), Hsts.NEVER), WantedCertificate("c.test", ("c.test",)))
+WANTED = (
+    WantedCertificate("a.test", ("a.test", "b.test"), Hsts.NEVER),
+    WantedCertificate("c.test", ("c.test", "*.c.test"), over_dns=True),
+    WantedCertificate("d.test", ("d.test",), provided=Provided("/etc/d.pem", "/etc/d.key")),
+)
+AUTHORITY = Authority("https://acme.test/dir", "rsa", bound=True, dns_plugin="rfc2136", profile="shortlived")
 
 
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     path = tmp_path / "certificates.json"
-    path.write_text(settings.serialise(WANTED))
-    assert settings.read(str(path)) == WANTED
+    path.write_text(settings.serialise(WANTED, AUTHORITY))
+    assert settings.read(str(path)) == Settings(WANTED, AUTHORITY)
 
 
 def test_nothing_is_declared_before_the_first_run(tmp_path: Path) -> None:
-    assert settings.read(str(tmp_path / "certificates.json")) == ()
+    assert settings.read(str(tmp_path / "certificates.json")) == Settings()
+
+
+def test_a_file_of_an_older_version_is_understood(tmp_path: Path) -> None:
+    path = tmp_path / "certificates.json"
+    path.write_text('{"sites": [{"site": "a.test", "names": ["a.test"], "hsts": "auto"}]}')
+    assert settings.read(str(path)) == Settings((WantedCertificate("a.test", ("a.test",)),))
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"sites": [{"site": "a"}]}', '{"sites": [1]}'])

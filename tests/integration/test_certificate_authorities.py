@@ -1,0 +1,283 @@
+"""Where certificates come from: wildcards over DNS, another authority, the operator; and authorities that change."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.integration.bed_host import PlaybookRun
+from tests.integration.edge_host import Edge, edge, site
+
+pytestmark = pytest.mark.bed
+__all__ = ["edge"]
+
+APP = "app.petcare.com"
+WILD = "wild.petcare.com"
+"""A zone of the bed's own name server (BIND), in which the host may write records (RFC 2136)."""
+BOUND = {"eab_kid": "customer-1", "eab_hmac_key": "Y29tcG9zZW9wcy10ZXN0YmVkLWN1c3RvbWVyLTEta2V5"}
+CREDENTIALS = """\
+dns_rfc2136_server = {server}
+dns_rfc2136_port = 5300
+dns_rfc2136_name = composeops.
+dns_rfc2136_secret = {secret}
+dns_rfc2136_algorithm = HMAC-SHA256
+"""
+SECRET, WRONG_SECRET = "Y29tcG9zZW9wcy10ZXN0YmVkLWRucy1rZXktMDAwMDE=", "bm90LXRoZS1rZXktb2YtdGhlLXpvbmUtMDAwMDAwMDA="
+RENEW = "composeops certificates renew"
+
+
+@pytest.fixture(scope="module")
+def authority(edge: Edge) -> str:
+    """Return the address of the host's authorities: the usual one, and beside it one that binds accounts."""
+    variables = yaml.safe_load((edge.host.inventory / "group_vars/all.yml").read_text(encoding="utf-8"))
+    found = re.search(r"https://([0-9.]+):14000/dir", variables["edge_acme_directory"])
+    assert found
+    return found[1]
+
+
+def dns(authority: str, secret: str = SECRET) -> dict[str, Any]:
+    return {
+        "dns_plugin": "rfc2136",
+        "dns_credentials": CREDENTIALS.format(server=authority, secret=secret),
+        "dns_propagation_seconds": 0,
+    }
+
+
+def role(edge: Edge, sites: list[dict[str, Any]], **variables: Any) -> PlaybookRun:
+    """Run the role edge as a play does."""
+    play = {
+        "name": "The edge",
+        "hosts": edge.host.name,
+        "become": True,
+        "gather_facts": False,
+        "vars": {"edge_sites": sites, **variables},
+        "tasks": [{"name": "The edge", "ansible.builtin.import_role": {"name": "edge"}}],
+    }
+    playbook = edge.host.directory / "role.yml"
+    playbook.write_text(yaml.safe_dump([play], sort_keys=False), encoding="utf-8")
+    edge.published = None
+    return edge.host.playbook(playbook)
+
+
+def issued(edge: Edge, *sites: dict[str, Any], **options: Any) -> dict[str, Any]:
+    edge.publish(*sites)
+    result = edge.certificates(*sites, **options)
+    assert not result["failed"], result["msg"]
+    return result
+
+
+@contextlib.contextmanager
+def due(edge: Edge) -> Iterator[None]:
+    """Have certbot find the certificate due for renewal."""
+    configuration = f"/etc/letsencrypt/renewal/{APP}.conf"
+    edge.host.run(f"sed -i '1i renew_before_expiry = 4000 days' {configuration}", check=True)
+    try:
+        yield
+    finally:
+        edge.host.run(f"sed -i /renew_before_expiry/d {configuration}", check=True)
+
+
+@contextlib.contextmanager
+def full_disk(edge: Edge, directory: str) -> Iterator[None]:
+    """Have a directory of the host, content included, on a file system of its own that has no room left."""
+    edge.host.run(
+        f"cp -a {directory} /run/full.copy && mount -t tmpfs -o size=4m,mode=0755 tmpfs {directory}"
+        f" && cp -a /run/full.copy/. {directory}/ && rm -r /run/full.copy"
+        f" && ! dd if=/dev/zero of={directory}/filler bs=4k 2> /run/dd.log",
+        check=True,
+    )
+    try:
+        yield
+    finally:
+        edge.host.run(
+            f"rm {directory}/filler && cp -a {directory} /run/full.copy && umount {directory}"
+            f" && cp -a /run/full.copy/. {directory}/ && rm -r /run/full.copy",
+            check=True,
+        )
+
+
+def test_a_wildcard_is_proven_by_records_in_a_real_zone(edge: Edge, authority: str) -> None:
+    wanted = site(WILD, aliases=[f"*.{WILD}"])
+    refused = edge.certificates(wanted)
+    assert f"*.{WILD} can only be proven over DNS, and no dns_plugin is set. Set edge_dns_plugin" in refused["msg"]
+    options = {f"edge_{name}": value for name, value in dns(authority).items()}
+    applied = role(edge, [wanted], **options)
+    assert applied.ok, applied.output
+    assert SECRET not in applied.output
+    answer = edge.get(f"https://anything.{WILD}/")
+    assert answer.status == 200
+    assert answer.certificate is not None
+    assert sorted(answer.certificate.names) == [f"*.{WILD}", WILD]
+    again = role(edge, [wanted], **options)
+    assert (again.ok, again.changed) == (True, []), again.output
+    assert edge.host.output("stat -c %a /etc/composeops/acme /etc/composeops/acme/dns-rfc2136").split() == [
+        "700",
+        "600",
+    ]
+    log = edge.host.read("/var/log/letsencrypt/letsencrypt.log")
+    assert SECRET not in log
+
+
+def test_a_zone_that_may_not_be_written_is_told_and_what_served_still_does(edge: Edge, authority: str) -> None:
+    wanted = site(WILD, aliases=[f"*.{WILD}"])
+    issued(edge, wanted, **dns(authority))
+    before = edge.serial(WILD)
+    failed = edge.certificates(wanted, key_type="rsa", **dns(authority, WRONG_SECRET))
+    assert failed["failed"]
+    assert f"{WILD}: certbot got no certificate for {WILD}, *.{WILD}" in failed["msg"]
+    assert "the signature we sent" in failed["msg"]
+    assert WRONG_SECRET not in str(failed)
+    assert edge.serial(WILD) == before
+
+
+def test_from_one_authority_to_another_that_binds_accounts(edge: Edge, authority: str) -> None:
+    issued(edge, site(APP))
+    other = f"https://{authority}:14001/dir"
+    edge.host.run(f"rm -rf /etc/letsencrypt/accounts/{authority}:14001", check=True)
+    unbound = edge.certificates(site(APP), acme_directory=other)
+    assert unbound["failed"]
+    assert "external account binding" in unbound["msg"].lower()
+    before = edge.serial(APP)
+    moved = issued(edge, site(APP), acme_directory=other, **BOUND)
+    assert any(f"it comes from https://{authority}:14000/dir, not {other}" in line for line in moved["plan"])
+    assert BOUND["eab_hmac_key"] not in str(moved)
+    assert edge.serial(APP) != before
+    assert edge.certificates(site(APP), acme_directory=other, **BOUND)["changed"] is False
+    assert edge.host.output("stat -c %a /etc/composeops/acme/account.ini") == "600"
+
+
+def test_a_profile_that_the_authority_does_not_have_is_told(edge: Edge) -> None:
+    issued(edge, site(APP))
+    failed = edge.certificates(site(APP), acme_profile="shortlived")
+    assert failed["failed"]
+    assert f"acme_profile is shortlived, which {edge_directory(edge)} does not offer" in failed["msg"]
+    assert [one["serving"] for one in failed["certificates"]] == ["acme"]
+
+
+def test_an_account_that_the_authority_forgot_is_registered_again_by_a_run_and_by_the_timer(
+    edge: Edge, authority: str
+) -> None:
+    issued(edge, site(APP))
+    before = edge.serial(APP)
+    accounts = f"/etc/letsencrypt/accounts/{authority}:14000/dir"
+    forget = f"sed -i s,/my-account/,/my-account/no-such-, {accounts}/*/regr.json"
+    edge.host.run(forget, check=True)
+    again = edge.certificates(site(APP), key_type="rsa")
+    assert not again["failed"], again["msg"]
+    assert "no longer knew the account of this host; a new one was registered" in str(again["warnings"])
+    second = edge.serial(APP)
+    assert second != before
+    edge.host.run(forget, check=True)
+    with due(edge):
+        renewed = edge.host.run(RENEW)
+    assert renewed.ok, renewed
+    assert "no longer knew the account of this host; a new one was registered" in renewed.stdout
+    assert edge.serial(APP) != second
+
+
+def test_a_certificate_that_its_authority_wants_replaced_is_replaced_by_the_timer(edge: Edge) -> None:
+    issued(edge, site(APP))
+    kept = edge.serial(APP)
+    assert edge.host.run(RENEW).stdout.splitlines()[0] == f"{APP}: looked after"
+    assert edge.serial(APP) == kept
+    # Who revokes a certificate moves its window into the past. The hour in which not to ask again is over, too.
+    edge.host.run(
+        "REQUESTS_CA_BUNDLE=/etc/composeops/acme-ca.pem certbot revoke --non-interactive --no-delete-after-revoke"
+        f" --cert-name {APP}; rm -f /var/lib/composeops/certificates/{APP}.json",
+        check=True,
+    )
+    edge.host.run("systemctl start certbot.service", check=True)
+    journal = edge.host.output("journalctl --unit certbot.service --output cat --lines 20")
+    assert f"{APP}: {edge_directory(edge)} wants it replaced since" in journal
+    assert edge.serial(APP) != kept
+    assert edge.certificates(site(APP))["changed"] is False
+
+
+def edge_directory(edge: Edge) -> str:
+    variables = yaml.safe_load((edge.host.inventory / "group_vars/all.yml").read_text(encoding="utf-8"))
+    return str(variables["edge_acme_directory"])
+
+
+def test_a_revoked_certificate_has_its_successor_first(edge: Edge, authority: str) -> None:
+    issued(edge, site(APP))
+    old = edge.serial(APP)
+    done = edge.host.run(f"composeops certificates revoke {APP} --reason keycompromise")
+    assert done.ok, done
+    assert edge.serial(APP) != old
+    status = edge.host.output(
+        f"python3 -c 'import ssl, urllib.request; print(urllib.request.urlopen("
+        f'"https://{authority}:15000/cert-status-by-serial/{old.partition("=")[2].lower()}",'
+        "context=ssl._create_unverified_context()).read().decode())'"
+    )
+    assert '"Status": "Revoked"' in status
+
+
+def test_while_the_authority_is_down_the_timer_waits_and_a_run_mends(edge: Edge, authority: str) -> None:
+    issued(edge, site(APP))
+    before = edge.serial(APP)
+    metrics = "/var/lib/composeops/metrics/certificates.prom"
+    down = "https://127.0.0.1:9/dir"
+    edge.host.run(f"sed -i 's,^server = .*,server = {down},' /etc/letsencrypt/renewal/{APP}.conf", check=True)
+    with due(edge):
+        assert not edge.host.run("systemctl start certbot.service").ok
+        waiting = edge.host.run(RENEW)
+    assert waiting.ok
+    assert f"{APP}: not asked before" in waiting.stdout
+    assert f"{APP}: 1 failures" in edge.host.output("composeops certificates list")
+    assert f'failed_attempts{{site="{APP}"}} 1' in edge.host.read(metrics)
+    failed = edge.certificates(site(APP), key_type="rsa", acme_directory=down)
+    assert f"{APP}: certbot got no certificate for {APP} from {down}" in failed["msg"]
+    assert edge.serial(APP) == before
+    mended = edge.certificates(site(APP))
+    assert not mended["failed"], mended["msg"]
+    assert edge.serial(APP) != before
+    assert f'failed_attempts{{site="{APP}"}} 0' in edge.host.read(metrics)
+
+
+@pytest.mark.parametrize("directory", ["/etc/letsencrypt", "/etc/nginx/composeops/tls"], ids=["certbot", "nginx"])
+def test_a_full_disk_leaves_nothing_half(edge: Edge, directory: str) -> None:
+    issued(edge, site(APP))
+    before = edge.serial(APP)
+    with full_disk(edge, directory):
+        failed = edge.certificates(site(APP), key_type="rsa")
+        assert failed["failed"]
+        assert "No space left on device" in failed["msg"]
+        edge.host.run("nginx -t && systemctl reload nginx", check=True)
+        assert edge.serial(APP) == before
+    mended = edge.certificates(site(APP), key_type="rsa")
+    assert not mended["failed"], mended["msg"]
+    assert edge.serial(APP) != before
+
+
+def test_the_operators_own_certificate_is_served_and_given_up_again(edge: Edge) -> None:
+    edge.reset()
+    make = (
+        "openssl req -x509 -nodes -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -days 30 -subj /O=Ours"
+        " -addext subjectAltName=DNS:{name} -keyout /etc/ssl/private/{name}.key -out /etc/ssl/private/{name}.pem"
+    )
+    for name in (APP, "other.petcare.com"):
+        edge.host.run(make.format(name=name), check=True)
+    texts = {
+        option: edge.host.read(f"/etc/ssl/private/{APP}.{end}")
+        for option, end in (("certificate", "pem"), ("key", "key"))
+    }
+    ours = site(APP, certificate=texts)
+    edge.publish(ours)
+    predicted = edge.certificates(ours, check=True)
+    applied = edge.certificates(ours)
+    assert not applied["failed"], applied["msg"]
+    assert applied["plan"] == predicted["plan"]
+    assert [(one["serving"], one["issuer"]) for one in applied["certificates"]] == [("provided", "Ours")]
+    assert texts["key"] not in str(applied)
+    assert edge.certificates(ours)["changed"] is False
+    serial = edge.serial(APP)
+    wrong = site(APP, certificate={**texts, "key": "/etc/ssl/private/other.petcare.com.key"})
+    failed = edge.certificates(wrong)
+    assert "the provided certificate is not used: its key belongs to another certificate" in failed["msg"]
+    assert edge.serial(APP) == serial
+    assert [one["serving"] for one in issued(edge, site(APP))["certificates"]] == ["acme"]

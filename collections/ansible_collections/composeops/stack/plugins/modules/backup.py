@@ -13,6 +13,8 @@ description:
   - Takes a backup of each source now, or of those whose newest backup is missing or too old.
   - A backup is committed by its manifest, which is written after everything else. A dump that fails, or is killed,
     leaves no object and no unfinished upload.
+  - Where a timer takes a backup of a source at the moment, it is waited for; it is enough where a backup was missing or
+    too old, and otherwise another one follows it.
   - What comes out of a source is compressed (zstd) and encrypted (age) before it leaves the host, unless the role was
     told not to encrypt.
   - Reads the sources, the store and its credentials from C(/etc/composeops/backup.json) on the host, which the role
@@ -98,9 +100,17 @@ summary:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.composeops.stack.plugins.module_utils.backup import catalogue, plan, run, settings, status
+from ansible_collections.composeops.stack.plugins.module_utils.backup import (
+    catalogue,
+    plan,
+    records,
+    run,
+    settings,
+    status,
+)
 from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Settings, Source
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError, InvalidInput
+from ansible_collections.composeops.stack.plugins.module_utils.io.files import LockHeld, exclusive
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import CommandRunner
 from ansible_collections.composeops.stack.plugins.module_utils.io.s3 import Bucket, MissingLibrary
 
@@ -159,9 +169,12 @@ class Backups:
                 continue
             sentences.append(decision.sentence)
             try:
-                backup = run.take(configured, one.source, CommandRunner())
+                backup, waited = self._take(configured, bucket, one.source)
             except ComposeOpsError as error:
                 problems.append(f"Backup of {one.source.name} failed: {error}")
+                continue
+            sentences += waited
+            if backup is None:
                 continue
             sentences += backup.notes
             taken.append(
@@ -173,12 +186,23 @@ class Backups:
                 }
             )
         after = before
-        if taken:
+        if sentences:
             after = [catalogue.status(bucket, one.source, configured.host) for one in before]
         result = _result(sentences, after, changed=bool(taken))
         result["backups"] = taken
         result["diff"] = _diff(configured, before, _newest(after))
         return result, problems
+
+    def _take(self, configured: Settings, bucket: Bucket, source: Source) -> tuple[run.Taken | None, list[str]]:
+        """Take a backup. One that a timer takes right now, or what sends a log asked for, is waited for, and may do."""
+        try:
+            return run.take(configured, source, CommandRunner()), []
+        except LockHeld:
+            with exclusive(records.lock_path(source.name), f"backup of {source.name}", wait=source.timeout):
+                pass
+        _statuses, (decision,) = self._decide(configured, bucket, (source,))
+        waited = [f"Waited for another run of {source.name}.", decision.sentence]
+        return (run.take(configured, source, CommandRunner()) if decision.due else None), waited
 
     def _decide(
         self, configured: Settings, bucket: Bucket, chosen: tuple[Source, ...]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.composeops.stack.plugins.module_utils.backup import catalogue, layout, run, settings
+from ansible_collections.composeops.stack.plugins.module_utils.backup import catalogue, layout, records, run, settings
 from ansible_collections.composeops.stack.plugins.module_utils.backup.manifest import Manifest, StoredObject
 from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Settings, Source
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError, InvalidInput
+from ansible_collections.composeops.stack.plugins.module_utils.io.files import LockHeld
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Runner
 from ansible_collections.composeops.stack.plugins.module_utils.io.s3 import MissingLibrary
 from ansible_collections.composeops.stack.plugins.modules.backup import Backups
@@ -27,6 +29,8 @@ class Bench:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.bucket = MemoryBucket()
         self.failing: set[str] = set()
+        self.busy: list[str] = []
+        """Sources of which another run takes a backup, which is there when it was waited for."""
         self.newest = layout.backup_id(catalogue.now() - timedelta(hours=2), "00000000")
         self.bucket.contents[f"old/h/{self.newest}/manifest.json"] = b"{}"
         self.patch = monkeypatch
@@ -38,10 +42,18 @@ class Bench:
     def take(self, configured: Settings, source: Source, _runner: Runner) -> run.Taken:
         if source.name in self.failing:
             raise ComposeOpsError("Redis is down.")
-        identifier = layout.backup_id(catalogue.now(), "11111111")
-        self.bucket.contents[f"{source.name}/h/{identifier}/manifest.json"] = b"{}"
+        if source.name in self.busy:
+            self.busy.remove(source.name)
+            self._put(source.name, "22222222")
+            raise LockHeld("lock", "backup of it")
+        identifier = self._put(source.name, "11111111")
         objects = (StoredObject("dump.rdb", 2048, ""),)
         return run.Taken(Manifest(identifier, source.name, "h", "redis", "", "", objects), 1.25)
+
+    def _put(self, source: str, token: str) -> str:
+        identifier = layout.backup_id(catalogue.now(), token)
+        self.bucket.contents[f"{source}/h/{identifier}/manifest.json"] = b"{}"
+        return identifier
 
     def module(self, *sources: str, **params: Any) -> Backups:
         return Backups({"sources": list(sources), "initial": False, "only_if_older_than": "", **params})
@@ -88,6 +100,24 @@ def test_a_source_that_fails_is_told_and_the_others_are_taken(bench: Bench) -> N
     assert problems == ["Backup of new failed: Redis is down."]
     assert done["changed"]
     assert [backup["source"] for backup in done["backups"]] == ["old"]
+
+
+@pytest.mark.parametrize(
+    ("params", "taken"),
+    [({}, ["new"]), ({"initial": True}, []), ({"only_if_older_than": "1h"}, [])],
+    ids=["asked for", "initial", "too old"],
+)
+def test_a_run_that_is_under_way_is_waited_for_and_may_be_enough(
+    bench: Bench, tmp_path: Path, params: dict[str, Any], taken: list[str]
+) -> None:
+    bench.patch.setattr(records, "lock_path", lambda source: str(tmp_path / source))
+    bench.busy = ["new"]
+    done, problems = bench.module("new", **params).apply()
+    assert problems == []
+    assert [backup["source"] for backup in done["backups"]] == taken
+    assert done["changed"] is bool(taken)
+    assert "Waited for another run of new." in done["plan"]
+    assert "-22222222" in json.dumps(done["summary"]) or taken
 
 
 def test_a_host_without_settings_is_predicted_by_the_names_that_were_given(bench: Bench) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ansible_collections.composeops.stack.plugins.module_utils.backup import catalogue, postgres_place
 from ansible_collections.composeops.stack.plugins.module_utils.backup.model import POSTGRES_CLUSTER, Settings, Source
-from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr import archive, plan, server, spool, wal
+from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr import archive, plan, server, spool, sql, wal
 from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr.archive import Log
 from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr.lag import Lag, lag
 from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr.plan import Base
@@ -22,6 +22,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.io.runner import 
 from ansible_collections.composeops.stack.plugins.module_utils.io.s3 import Bucket
 
 TITLE = "Write-ahead logs"
+GAVE_UP = "the server gave up a part of the log that was not received (max_slot_wal_keep_size)"
 
 
 def measure(settings: Settings, source: Source, runner: Runner, *, directory: str = spool.DIRECTORY) -> Lag:
@@ -62,6 +63,9 @@ def of(bucket: Bucket, host: str, observed: Observed, spooled: Spool, now: datet
                    "(composeops backup run)", mended_by_base=False)  # fmt: skip
     if base.timeline != observed.segment.timeline:
         return Lag(0, None, f"the newest base backup {base.id} is of what was there before a restore")
+    if observed.slots.get(sql.slot(source)) == server.LOST:
+        # Whoever receives makes a new slot first, and then sees the gap.
+        return Lag(0, None, GAVE_UP, mended_by_base=False)
     return lag(since(bucket, host, source, base, observed), marked=_marked(observed, spooled), now=now,
                position=observed.position)  # fmt: skip
 

@@ -18,6 +18,8 @@ from ansible_collections.composeops.stack.plugins.module_utils.errors import Com
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Runner
 
 ASK_SECONDS = 60
+LOST = "lost"
+"""What a server says of a slot whose log it gave up, because its disk was to hold no more (max_slot_wal_keep_size)."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Generator
+from dataclasses import replace
+from datetime import datetime
 
 from ansible_collections.composeops.stack.plugins.module_utils.backup import (
     catalogue,
@@ -45,7 +47,6 @@ BASE_SECONDS = 300.0
 """How long after asking for a base backup it may be asked for again for the same reason."""
 SEND_SECONDS = 300.0
 """How long encoding one segment may take."""
-LOST = "lost"
 
 
 class Service:
@@ -73,6 +74,8 @@ class Service:
         self._receiver = Receiver(source, runner)
         self._said: dict[str, str] = {}
         self._asked_for = ""
+        self._gave_up: datetime | None = None
+        """When it was seen that the server gave up a part of the log, until there is a base backup after that."""
         self._due = {"receive": 0.0, "mark": 0.0, "send": 0.0, "measure": 0.0, "base": 0.0}
 
     def run(self) -> None:
@@ -123,9 +126,10 @@ class Service:
         place = postgres_place.of(self._source, self._runner)
         observed = server.observe(self._runner, place)
         name = sql.slot(self._source.name)
-        if observed.slots.get(name) == LOST:
+        if observed.slots.get(name) == server.LOST:
             self._say("The server gave up keeping the log that was not received: a part of it is lost.")
             server.ask(self._runner, place, sql.drop_slot(name))
+            self._gave_up = catalogue.now().replace(microsecond=0)
         server.ask(self._runner, place, sql.make_slot(name))
         self._receiver.start(place, self._spool.receiving(observed.system, observed.segment.timeline))
         if not self._said.get("receiver"):
@@ -181,6 +185,8 @@ class Service:
         self._due["measure"] = self._clock() + MEASURE_SECONDS
         observed: Observed = server.observe(self._runner, self._receiver.place)
         lag = measure.of(self._bucket, self._settings.host, observed, self._spool, catalogue.now())
+        if not lag.problem and self._gap():
+            lag = replace(lag, seconds=None, problem=measure.GAVE_UP)
         metrics.wal_lag(
             self._settings,
             self._source,
@@ -198,6 +204,14 @@ class Service:
             unit = f"composeops-backup@{self._source.name}.service"
             self._say(f"Starting {unit} for a new base backup.")
             self._runner.run(["systemctl", "start", "--no-block", unit])
+
+    def _gap(self) -> bool:
+        """Whether the log has a gap since the newest base. The bucket shows it only when a later segment is there."""
+        if self._gave_up is not None:
+            newest = catalogue.newest(self._bucket, self._source.name, self._settings.host)
+            if newest is not None and newest.created >= self._gave_up:
+                self._gave_up = None
+        return self._gave_up is not None
 
     def _tell(self, about: str, text: str) -> None:
         """Say what has changed: an error that lasts is one line, and its end another."""

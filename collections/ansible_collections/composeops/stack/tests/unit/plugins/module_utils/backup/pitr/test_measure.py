@@ -52,8 +52,11 @@ def filled(*segments: Segment, timeline: int = 1, start: str = "0/4000028") -> C
     return bucket
 
 
-def observed(number: int, *, system: str = "7001", timeline: int = 1, snapshot: str = "9:9:") -> Observed:
-    return Observed(system, Segment(timeline, number), number * SEGMENT_SIZE + 100, snapshot, {})
+def observed(
+    number: int, *, system: str = "7001", timeline: int = 1, snapshot: str = "9:9:", slot: str = "reserved"
+) -> Observed:
+    slots = {"composeops_wal_cluster": slot}
+    return Observed(system, Segment(timeline, number), number * SEGMENT_SIZE + 100, snapshot, slots)
 
 
 def lag(bucket: Any, seen: Observed, spool: Path, mark: Mark | None = None) -> Lag:
@@ -79,6 +82,7 @@ def test_nothing_is_behind_while_no_transaction_has_begun_or_ended_since_the_las
     [
         pytest.param(observed(6, timeline=2), "before a restore", True, id="a restore began another timeline"),
         pytest.param(observed(6, system="7002"), "of another cluster", False, id="an empty server was deployed"),
+        pytest.param(observed(9, slot="lost"), "the server gave up a part of the log", False, id="a slot was lost"),
         pytest.param(observed(9), f"segment {Segment(1, 5).name} is missing", True, id="a gap"),
     ],
 )

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import subprocess
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.composeops.stack.plugins.module_utils.backup import catalogue
+from ansible_collections.composeops.stack.plugins.module_utils.backup import catalogue, layout
 from ansible_collections.composeops.stack.plugins.module_utils.backup.model import PointInTime, Settings, Source, Store
 from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr import measure, server, service
 from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr.lag import Lag
@@ -121,6 +121,28 @@ def test_a_slot_that_lost_its_log_is_made_anew_and_said(world: World) -> None:
     world.service().turn()
     assert "pg_drop_replication_slot" in world.asked[0]
     assert "is lost" in world.said[0]
+
+
+def test_what_the_server_gave_up_asks_for_a_base_at_once_and_is_mended_by_one_that_begins_after_it(
+    world: World,
+) -> None:
+    world.observed = replace(world.observed, slots={"composeops_wal_cluster": "lost"})
+    working = world.service()
+    working.turn()
+    gap = "No restore could go up to now: the server gave up a part of the log"
+    assert [said for said in world.said if said.startswith(gap)]
+    assert world.units() == ["composeops-backup@cluster.service"]
+    # The bucket shows no gap yet, and the base that there is begins before it.
+    world.bucket.contents["cluster/petcare1/20260131T110000Z-0a1b2c3d/manifest.json"] = b"{}"
+    world.time = 10
+    working.turn()
+    assert not [said for said in world.said if said.startswith("Well again")]
+    later = layout.backup_id(catalogue.now() + timedelta(seconds=1), "0a1b2c3d")
+    world.bucket.contents[f"cluster/petcare1/{later}/manifest.json"] = b"{}"
+    world.time = 20
+    working.turn()
+    assert world.said[-1].startswith(f"Well again: {gap}")
+    assert world.units() == ["composeops-backup@cluster.service"]
 
 
 def test_what_is_finished_is_stored_and_then_leaves_the_host(world: World) -> None:

@@ -113,5 +113,13 @@ class Renewer:
     def _issue(self, wanted: WantedCertificate, authority: Authority) -> list[str]:
         # Without a try of ours: from inside, a host may not reach its own public address.
         return issuing.issue(
-            self._runner, wanted, authority, WEBROOT, self._now, replace=True, try_challenges=False, memory=self._memory
+            self._runner,
+            wanted,
+            authority,
+            WEBROOT,
+            self._now,
+            replace=True,
+            try_challenges=False,
+            memory=self._memory,
+            certbot_directory=self._certbot_directory,
         )

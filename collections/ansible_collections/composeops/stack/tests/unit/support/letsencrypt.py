@@ -13,6 +13,7 @@ version = 4.0.0
 archive_dir = {archive}
 cert = {live}/cert.pem
 privkey = {live}/privkey.pem
+chain = {live}/chain.pem
 fullchain = {live}/fullchain.pem
 
 # Options used in the renewal process
@@ -48,6 +49,9 @@ def issue(
         check=True,
         capture_output=True,
     )
+    for name in ("cert.pem", "chain.pem"):
+        (live / name).write_bytes((live / "fullchain.pem").read_bytes())
+    (directory / "archive" / names[0]).mkdir(parents=True, exist_ok=True)
     renewal = directory / "renewal" / f"{names[0]}.conf"
     renewal.parent.mkdir(exist_ok=True)
     renewal.write_text(

@@ -13,6 +13,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.certificates impo
     certbot,
     challenge,
     credentials,
+    incomplete,
     lineage,
     metrics,
     settings,
@@ -104,6 +105,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     monkeypatch.setattr(settings, "PATH", str(tmp_path / "certificates.json"))
     monkeypatch.setattr(attempts, "DIRECTORY", str(tmp_path / "attempts"))
     monkeypatch.setattr(credentials, "DIRECTORY", str(tmp_path / "acme"))
+    monkeypatch.setattr(incomplete, "put_aside", lambda site, directory: [])
     monkeypatch.setattr(metrics, "PATH", str(tmp_path / "certificates.prom"))
     for site in ("a.test", "b.test"):
         found.bundles.make_placeholder(site)

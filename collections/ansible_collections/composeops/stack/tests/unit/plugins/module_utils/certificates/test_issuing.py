@@ -14,6 +14,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.certificates.mode
     WantedCertificate,
 )
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
+from ansible_collections.composeops.stack.tests.unit.support import letsencrypt
 from ansible_collections.composeops.stack.tests.unit.support.recorded import RecordedRunner
 
 NOW = datetime(2026, 11, 22, tzinfo=timezone.utc)
@@ -28,16 +29,18 @@ def issue(
     authority: Authority = Authority("https://acme.test/dir"),  # noqa: B008 (frozen)
     *,
     try_challenges: bool = False,
-) -> None:
-    issuing.issue(
+    replace: bool = False,
+) -> list[str]:
+    return issuing.issue(
         runner,
         wanted,
         authority,
         "/w",
         NOW,
-        replace=False,
+        replace=replace,
         try_challenges=try_challenges,
         memory=str(memory),
+        certbot_directory=str(memory / "letsencrypt"),
     )
 
 
@@ -86,3 +89,14 @@ def test_challenges_over_http_are_tried_first_and_what_fails_here_was_no_attempt
     over_dns = WantedCertificate("a.test", ("a.test", "*.a.test"), over_dns=True)
     issue(runner, tmp_path, over_dns, Authority(dns_plugin="rfc2136"), try_challenges=True)
     assert len(runner.calls) == 1
+
+
+def test_what_certbot_began_and_did_not_finish_is_put_aside_and_not_replaced(tmp_path: Path) -> None:
+    letsencrypt.issue(tmp_path / "letsencrypt", "a.test")
+    (tmp_path / "letsencrypt/renewal/a.test.conf").write_text("")
+    runner = RecordedRunner()
+    assert "what certbot had begun and not finished is in" in issue(runner, tmp_path, replace=True)[0]
+    assert "--force-renewal" not in runner.calls[0]
+    letsencrypt.issue(tmp_path / "letsencrypt", "a.test")
+    assert issue(runner, tmp_path, replace=True) == []
+    assert "--force-renewal" in runner.calls[1]

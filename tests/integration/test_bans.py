@@ -19,6 +19,8 @@ pytestmark = pytest.mark.bed
 
 FAILURES = 4
 """So many lead to a ban here."""
+FURTHER = {"baseline_reboot_window": "03:00", "baseline_locale": "de_DE.UTF-8", "baseline_swap_mib": 64}
+"""What the role does besides when it is asked to; in the same run, because each takes seconds."""
 SITE = """\
 limit_req_zone $binary_remote_addr zone=composeops_test:64k rate=1r/m;
 server {
@@ -70,7 +72,7 @@ def guarded(host: BedHost, others: list[Stranger]) -> Iterator[BedHost]:
 @pytest.fixture(autouse=True)
 def forgiven(guarded: BedHost) -> Iterator[None]:
     yield
-    guarded.run("systemctl start fail2ban && fail2ban-client unban --all", check=True)
+    guarded.run("! systemctl is-active --quiet fail2ban || fail2ban-client unban --all", check=True)
 
 
 def banned(host: BedHost, jail: str) -> list[str]:
@@ -166,7 +168,19 @@ def test_mistakes_are_refused_before_anything_changes_and_opting_out_lifts_the_b
     assert not refused.ok and "baseline_ban_ignored: '10.0.0.1/8' is no network" in refused.output
     guarded.run(f"fail2ban-client set sshd banip {others[0].address}", check=True)
     assert not others[0].reaches(guarded.address, 22)
-    assert role(guarded, [], baseline_ban_enabled=False).ok
+    assert role(guarded, [], baseline_ban_enabled=False, **FURTHER).ok
     assert others[0].reaches(guarded.address, 22)
     tables = json.loads(guarded.output("nft --json list tables"))["nftables"]
     assert "composeops-bans" not in [entry["table"]["name"] for entry in tables if "table" in entry]
+
+
+def test_reboots_locale_swap_and_audit_are_as_asked(guarded: BedHost) -> None:
+    """After the run of the test before. In a container, conditions keep swap and audit from the machine's kernel."""
+    dumped = guarded.output("apt-config dump Unattended-Upgrade")
+    assert 'Automatic-Reboot "true"' in dumped and 'Automatic-Reboot-Time "03:00"' in dumped
+    assert "de_DE.utf8" in guarded.output("locale -a").split()
+    assert guarded.output("sh -lc '. /etc/default/locale; LC_ALL=$LANG locale charmap'") == "UTF-8"
+    for unit in ("auditd", "composeops-audit-rules", "composeops-swap"):
+        shown = guarded.output(f"systemctl show --property=ActiveState,ConditionResult,UnitFileState {unit}.service")
+        assert set(shown.splitlines()) == {"ActiveState=inactive", "ConditionResult=no", "UnitFileState=enabled"}
+    assert guarded.output("systemctl list-units --failed --plain --no-legend") == ""

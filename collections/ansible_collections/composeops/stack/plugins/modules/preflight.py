@@ -258,6 +258,11 @@ host_time:
   returned: always
   type: float
   sample: 1795348800.25
+ansible_facts:
+  description: Name and version of the distribution, by which roles choose packages, as Ansible's own facts have them.
+  returned: always
+  type: dict
+  sample: {distribution: Debian, distribution_version: "13"}
 plan:
   description:
     - What was not checked yet, and hints about what services could be confined in further; one sentence each.
@@ -390,6 +395,7 @@ def run(params: dict[str, Any]) -> dict[str, Any]:
     result: dict[str, Any] = {
         "changed": False,
         "host_time": host_time,
+        "ansible_facts": dict(findings.facts),
         "problems": [asdict(problem) for problem in findings.problems],
         "plan": [
             *(deferred.sentence() for deferred in findings.deferred),

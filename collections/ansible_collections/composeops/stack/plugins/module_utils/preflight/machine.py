@@ -7,7 +7,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from ansible_collections.composeops.stack.plugins.module_utils.preflight.model import Problem
+from ansible_collections.composeops.stack.plugins.module_utils.preflight.model import Hint, Problem
+
+UNTESTED = ("ubuntu-22.04", "ubuntu-24.04")
+"""Systems that the roles are prepared for, and that no test has run them on."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,12 @@ class Machine:
     python: tuple[int, ...]
     memory_mib: int
     free_mib: Mapping[str, int]
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What roles choose packages by, under the names that Ansible's own facts have."""
+        distribution, _, version = self.system.partition("-")
+        return {"distribution": distribution.capitalize(), "distribution_version": version}
 
 
 @dataclass(frozen=True)
@@ -39,6 +48,15 @@ class Resolution:
     name: str
     addresses: tuple[str, ...] = ()
     error: str = ""
+
+
+def machine_hints(machine: Machine) -> list[Hint]:
+    """Return what an operator should know of the host."""
+    if machine.system not in UNTESTED:
+        return []
+    return [
+        Hint("system", f"{machine.system_name} is supported and untested: roles know its packages, no test ran on it")
+    ]
 
 
 def machine_problems(machine: Machine, required: Requirements) -> list[Problem]:

@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 SUBJECTS = (
     "system",
@@ -66,9 +66,16 @@ class Findings:
     problems: tuple[Problem, ...] = ()
     deferred: tuple[Deferred, ...] = ()
     hints: tuple[Hint, ...] = ()
+    facts: Mapping[str, str] = field(default_factory=dict)
+    """Facts of Ansible about the host."""
 
     def __add__(self, other: Findings) -> Findings:
-        return Findings(self.problems + other.problems, self.deferred + other.deferred, self.hints + other.hints)
+        return Findings(
+            self.problems + other.problems,
+            self.deferred + other.deferred,
+            self.hints + other.hints,
+            {**self.facts, **other.facts},
+        )
 
 
 def message(problems: Sequence[Problem]) -> str:

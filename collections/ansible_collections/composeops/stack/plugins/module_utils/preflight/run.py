@@ -20,6 +20,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.preflight import 
 from ansible_collections.composeops.stack.plugins.module_utils.preflight.machine import (
     Requirements,
     clock_problems,
+    machine_hints,
     machine_problems,
     name_problems,
 )
@@ -91,11 +92,15 @@ class Preflight:
             result = sum(found, Findings())
         skip = self._request.skip
         problems = tuple(problem for problem in result.problems if problem.subject not in skip)
-        return Findings(problems, result.deferred, () if "confinement" in skip else result.hints)
+        hints = tuple(hint for hint in result.hints if hint.subject not in skip)
+        return Findings(problems, result.deferred, hints, result.facts)
 
     def _machine(self) -> Findings:
         required = self._request.required
-        return Findings(tuple(machine_problems(observe.machine(list(required.free_mib)), required)))
+        machine = observe.machine(list(required.free_mib))
+        return Findings(
+            tuple(machine_problems(machine, required)), hints=tuple(machine_hints(machine)), facts=machine.facts
+        )
 
     def _secrets(self) -> Findings:
         found = []

@@ -97,10 +97,27 @@ def test_what_serves_is_kept_and_clients_connect_again(bench: BackupHost) -> Non
     client = ["docker", "exec", "-d", POSTGRES_CONTAINER, "psql", "-U", "app", "app", "-c", "SELECT pg_sleep(600)"]
     bench.host.run(client, check=True)
     bench.wait(f'docker exec {POSTGRES_CONTAINER} psql -U app postgres -Atc "{SLEEPING}" | grep -qx 1')
-    kept = str(restore(bench, DATABASE)["kept"]).removeprefix("database ")
+    restored = restore(bench, DATABASE)
+    assert "jobs at once" in str(restored["notes"])
+    kept = str(restored["kept"]).removeprefix("database ")
     assert bench.psql("SELECT string_agg(n::text, ',') FROM visits") == "1"
     assert bench.psql("SELECT string_agg(n::text, ',' ORDER BY n) FROM visits", kept) == "1,2"
     assert bench.psql(SLEEPING) == "0"
+
+
+def test_a_server_that_lets_nobody_in_over_its_loopback_is_restored_by_one_job(bench: BackupHost) -> None:
+    edit = ["docker", "exec", POSTGRES_CONTAINER, "sed", "-i"]
+    rules = bench.psql("SHOW hba_file")
+    bench.psql("CREATE TABLE IF NOT EXISTS visits(n int)")
+    bench.backup(DATABASE)
+    bench.host.run([*edit, "1i host all all 127.0.0.1/32 reject", rules], check=True)
+    try:
+        bench.psql("SELECT pg_reload_conf()")
+        restored = restore(bench, DATABASE)
+    finally:
+        bench.host.run([*edit, "1d", rules], check=True)
+        bench.psql("SELECT pg_reload_conf()")
+    assert "jobs at once" not in str(restored["notes"])
 
 
 def test_data_is_not_replaced_by_a_backup_that_no_drill_has_proven(bench: BackupHost) -> None:

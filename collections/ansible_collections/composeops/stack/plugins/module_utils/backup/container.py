@@ -52,14 +52,16 @@ def stream(container: str, *, variable: str) -> list[str]:
     return [*_exec(container), _STREAM.format(variable=variable)]
 
 
-def throw_away(image: str, argv: Sequence[str], options: Sequence[str], *, variable: str) -> list[str]:
+def throw_away(
+    image: str, argv: Sequence[str], options: Sequence[str], *, variable: str, network: str = "host"
+) -> list[str]:
     """Return how to run ``argv`` in a container of its own, as ``command`` does in one that is there."""
-    return [*_run(image, options), _SCRIPT.format(variable=variable), "sh", *argv]
+    return [*_run(image, options, network), _SCRIPT.format(variable=variable), "sh", *argv]
 
 
 def throw_away_stream(image: str, options: Sequence[str], *, variable: str) -> list[str]:
     """Return how to run what writes much in a container of its own, as ``stream`` does in one that is there."""
-    return [*_run(image, options), _STREAM.format(variable=variable)]
+    return [*_run(image, options, "host"), _STREAM.format(variable=variable)]
 
 
 def told(secret: str, argv: Sequence[str]) -> str:
@@ -73,12 +75,12 @@ def _exec(container: str) -> list[str]:
     return ["docker", "exec", "--interactive", container, "sh", "-c"]
 
 
-def _run(image: str, options: Sequence[str]) -> list[str]:
-    """It is in the network of the host, so that it reaches what the host reaches, by the names that the host knows.
+def _run(image: str, options: Sequence[str], network: str) -> list[str]:
+    """In the network of the host it reaches what the host reaches, by the names that the host knows.
 
     What it writes is the backup, so the engine must not keep a copy as its log.
     """
-    run = ["docker", "run", "--rm", "--interactive", "--network", "host", "--log-driver", "none", "--read-only"]
+    run = ["docker", "run", "--rm", "--interactive", "--network", network, "--log-driver", "none", "--read-only"]
     return [*run, "--cap-drop", "ALL", *options, "--entrypoint", "sh", image, "-c"]
 
 

@@ -33,22 +33,48 @@ class Place:
         """Return how to run a client with the password on its first line of input, and the rest as its input."""
         if self.container:
             return containers.command(self.container, argv, variable=PASSWORD)
-        return containers.throw_away(self.image, argv, self._options, variable=PASSWORD)
+        return containers.throw_away(self.image, argv, self.options, variable=PASSWORD)
 
     def stream(self) -> list[str]:
         """Return how to run a client that writes much and is named by the first lines of its input."""
         if self.container:
             return containers.stream(self.container, variable=PASSWORD)
-        return containers.throw_away_stream(self.image, self._options, variable=PASSWORD)
+        return containers.throw_away_stream(self.image, self.options, variable=PASSWORD)
 
     @property
-    def _options(self) -> list[str]:
+    def options(self) -> list[str]:
+        """How a container of clients is told which server is meant that is elsewhere."""
         source = self.source
         settings = {"PGHOST": source.host, "PGPORT": str(source.port), "PGSSLMODE": source.tls}
         return [word for name, value in settings.items() for word in ("--env", f"{name}={value}")]
 
     def __str__(self) -> str:
         return f"service {self.source.service}" if self.container else f"the server {self.source.host}"
+
+
+MOUNTED = "/backup"
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Clients in a container of their own beside the server, which see a directory of the host as ``MOUNTED``.
+
+    A server in a container is reached by its loopback.
+    """
+
+    place: Place
+    directory: str
+    port: str
+
+    def command(self, argv: Sequence[str]) -> list[str]:
+        """Return how to run a client with the password on its first line of input, and the rest as its input."""
+        place, network, options = self.place, "host", self.place.options
+        if place.container:
+            network = f"container:{place.container}"
+            options = ["--env", "PGHOST=127.0.0.1", "--env", f"PGPORT={self.port}"]
+        # The file is root's. What else root could do is dropped.
+        seen = ["--user", "0:0", "--mount", f"type=bind,source={self.directory},target={MOUNTED},readonly"]
+        return containers.throw_away(place.image, argv, [*options, *seen], variable=PASSWORD, network=network)
 
 
 def of(source: Source, runner: Runner) -> Place:

@@ -11,12 +11,16 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.composeops.stack.plugins.module_utils.backup import capacity, postgres, postgres_place
+from ansible_collections.composeops.stack.plugins.module_utils.backup import (
+    capacity,
+    postgres,
+    postgres_load,
+    postgres_place,
+)
 from ansible_collections.composeops.stack.plugins.module_utils.backup import postgres_sql as sql
 from ansible_collections.composeops.stack.plugins.module_utils.backup.damage import Damaged
 from ansible_collections.composeops.stack.plugins.module_utils.backup.manifest import Manifest
 from ansible_collections.composeops.stack.plugins.module_utils.backup.postgres_place import Place
-from ansible_collections.composeops.stack.plugins.module_utils.backup.process import feed
 from ansible_collections.composeops.stack.plugins.module_utils.backup.restorer import Job, Outcome, Restorer
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.io.docker import Docker
@@ -131,7 +135,7 @@ def restore_at(job: Job, paths: Mapping[str, str], place: Place) -> Outcome:
     server.run(sql.drop_database(new))
     server.run(sql.create_database(new, job.manifest.origin))
     try:
-        rows = _fill(job, server, new, paths[postgres.DUMP])
+        rows, jobs = _fill(job, server, new, paths[postgres.DUMP])
         aside = sql.aside_name(database, job.stamp) if database in facts["databases"] else None
         _swap(server, sql.swap(database, new, aside, job.manifest.origin), sql.end_sessions(database, new))
     except BaseException:
@@ -139,6 +143,8 @@ def restore_at(job: Job, paths: Mapping[str, str], place: Place) -> Outcome:
             server.run(sql.drop_database(new))
         raise
     notes = [f"{sum(rows.values())} rows in {len(rows)} tables, as in the backup."]
+    if jobs > 1:
+        notes.append(f"Loaded by {jobs} jobs at once.")
     if roles:
         notes.append("Roles that were missing were made, with the passwords they had.")
     if aside is None:
@@ -150,21 +156,13 @@ def restore_at(job: Job, paths: Mapping[str, str], place: Place) -> Outcome:
     )
 
 
-def _fill(job: Job, server: _Server, new: str, dump: str) -> dict[str, int]:
-    argv = ["pg_restore", "--exit-on-error", "--no-tablespaces", "--no-password"]
-    argv += ["--username", job.source.user, "--dbname", new]
-    feed(
-        server.place.command(argv),
-        dump,
-        purpose=f"pg_restore into {new}",
-        secret=postgres.password(job.source),
-        deadline=job.deadline,
-    )
+def _fill(job: Job, server: _Server, new: str, dump: str) -> tuple[dict[str, int], int]:
+    jobs = postgres_load.load(job.runner, server.place, new, dump, deadline=job.deadline)
     server.run("ANALYZE;\n", new)
     timeout = max(1.0, job.deadline - time.monotonic())
     rows = postgres.rows(job.runner, server.place, new, timeout=timeout)
     check_rows(job.manifest, rows)
-    return rows
+    return rows, jobs
 
 
 def _swap(server: _Server, transaction: str, end_sessions: str) -> None:

@@ -89,6 +89,12 @@ SNAPSHOT = (
 )
 """One line: the snapshot's name. It lives as long as the transaction, and lets a dump see what was counted."""
 
+IDENTITY = """\
+SELECT concat_ws(' ', current_setting('port'), extract(epoch FROM pg_postmaster_start_time()), oid)
+FROM pg_database WHERE datname = current_database();
+"""
+"""One line: the port, and what no other server's database of that name has in common with this one."""
+
 SERVER = """\
 SELECT json_build_object(
   'server_version_num', current_setting('server_version_num')::int,

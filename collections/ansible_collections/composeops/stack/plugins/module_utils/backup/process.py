@@ -168,13 +168,14 @@ class Process:
         return self.said().strip()[-2000:] or "nothing"
 
 
-def feed(argv: Sequence[str], path: str, *, purpose: str, secret: str, deadline: float) -> None:
-    """Run ``argv`` with the file ``path`` as its input after the secret; raise when its exit status is not 0."""
+def feed(argv: Sequence[str], path: str | None, *, purpose: str, secret: str, deadline: float) -> None:
+    """Run ``argv`` with the file ``path``, if any, as its input after the secret; raise when its status is not 0."""
     process = Process(argv, purpose=purpose, secret=secret, deadline=deadline)
     watchdog = threading.Timer(max(0.0, deadline - time.monotonic()), process.kill)
     watchdog.start()
     try:
-        process.write_file(path)
+        if path is not None:
+            process.write_file(path)
         process.close_input()
         for _ in process.chunks():
             pass  # what it prints is of no use, but a full pipe would stop it

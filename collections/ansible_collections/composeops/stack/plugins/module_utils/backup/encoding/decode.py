@@ -76,7 +76,6 @@ def _decode(path_in: str, path_out: str, stored: StoredObject, identity: str, de
                 process.finish()
             except CommandError as error:
                 raise _verdict(error, process.said()) from error
-        os.fsync(target.fileno())
 
 
 def _hold_to_size(path: str, stored: StoredObject) -> None:

@@ -23,6 +23,8 @@ SPOOL = f"/var/lib/composeops/wal/{SOURCE}"
 WAL_UNIT = f"composeops-wal@{SOURCE}.service"
 BACKUP_UNIT = f"composeops-backup@{SOURCE}.service"
 LAG_SECONDS = 5
+SPOOL_SEGMENTS = 4
+"""How many segments may wait on the host: the least that can be asked for."""
 
 COMPOSE = """\
 services:
@@ -65,7 +67,7 @@ SOURCES = [
         "service": "postgres",
         "user": "app",
         "password_secret": "DB_PASSWORD",
-        "point_in_time": {"lag": f"{LAG_SECONDS}s"},
+        "point_in_time": {"lag": f"{LAG_SECONDS}s", "spool_limit": f"{SPOOL_SEGMENTS * 16}M"},
     }
 ]
 
@@ -159,6 +161,11 @@ class PitrHost(BackupHost):
 
     def rows(self) -> set[int]:
         return {int(line) for line in self.psql("SELECT n FROM acknowledged").splitlines()}
+
+    def write_segments(self, count: int) -> None:
+        """Have the server end so many segments of its log, each with a row in it."""
+        for _ in range(count):
+            self.psql("INSERT INTO acknowledged DEFAULT VALUES; SELECT pg_switch_wal()")
 
     def lag(self) -> Completed:
         return self.program(f"backup wal {SOURCE} --lag --within 60s")

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
-from datetime import datetime, timezone
+from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
+from tests.integration.bed_host import ROOT
 from tests.integration.pitr_host import (
+    BACKUP_UNIT,
     CONTAINER,
     SOURCE,
     SPOOL,
+    SPOOL_SEGMENTS,
     WAL_UNIT,
     PitrHost,
     Written,
     bench_fixture,
 )
+from tests.support.s3_proxy import Request, s3_proxy
 
 pytestmark = pytest.mark.bed
 
@@ -171,3 +177,112 @@ def test_a_missing_segment_is_refused_and_mended_by_a_new_base(bench: PitrHost, 
     bench.host.run(f"systemctl restart {WAL_UNIT}", check=True)
     bench.wait_until_sent()
     assert bench.ids(SOURCE)[-1] > newest
+
+
+RECEIVERS = "SELECT count(*) FROM pg_stat_replication"
+SLOT = "SELECT wal_status FROM pg_replication_slots WHERE slot_name LIKE 'composeops_wal%'"
+
+
+def test_a_full_spool_leaves_the_log_to_the_database_and_loses_nothing(bench: PitrHost, base: str) -> None:
+    newest = bench.ids(SOURCE)[-1]
+    reject = f"OUTPUT -d {bench.store_address} -p tcp -j REJECT --reject-with tcp-reset"
+    bench.host.run(f"iptables -I {reject}", check=True)
+    try:
+        bench.write_segments(SPOOL_SEGMENTS + 1)
+        full = "of the log wait on this host; no more is received, and the database keeps it"
+        bench.wait(f"journalctl --output cat --unit {WAL_UNIT} | grep -q '{full}'")
+        bench.wait(f"docker exec {CONTAINER} psql -U app -Atc '{RECEIVERS}' app | grep -qx 0")
+        waiting = bench.host.output(f"ls {SPOOL}/*/")
+        bench.write_segments(2)
+        assert bench.psql(SLOT) in ("reserved", "extended")
+        assert bench.host.output(f"ls {SPOOL}/*/") == waiting
+    finally:
+        bench.host.run(f"iptables -D {reject}", check=True)
+    bench.wait_until_sent()
+    assert bench.ids(SOURCE)[-1] == newest, "a gap was found and mended by a new base backup"
+    assert "Well again" in bench.journal()
+
+
+def test_a_log_that_the_server_gave_up_is_told_and_mended_by_a_new_base(bench: PitrHost, base: str) -> None:
+    newest = bench.ids(SOURCE)[-1]
+    bench.psql("ALTER SYSTEM SET max_slot_wal_keep_size = '32MB'")
+    bench.psql("SELECT pg_reload_conf()")
+    bench.host.run(f"systemctl stop {WAL_UNIT}", check=True)
+    try:
+        bench.write_segments(5)
+        bench.psql("CHECKPOINT")
+        assert bench.psql(SLOT) == "lost"
+        behind = bench.lag()
+        assert behind.returncode == 1, behind
+        assert "the server gave up a part of the log that was not received" in behind.stdout
+    finally:
+        bench.psql("ALTER SYSTEM RESET max_slot_wal_keep_size")
+        bench.psql("SELECT pg_reload_conf()")
+        bench.host.run(f"systemctl start {WAL_UNIT}", check=True)
+    # At once, and not when a later segment shows the gap.
+    told = "No restore could go up to now: the server gave up a part of the log"
+    bench.wait(f"journalctl --output cat --unit {WAL_UNIT} | grep -q '{told}'", seconds=20)
+    bench.write_segments(1)
+    bench.wait_until_sent()
+    assert bench.psql(SLOT) == "reserved"
+    assert bench.ids(SOURCE)[-1] > newest
+    said = bench.journal()
+    assert "The server gave up keeping the log that was not received: a part of it is lost." in said
+    assert f"Starting {BACKUP_UNIT} for a new base backup." in said
+
+
+def older(keys: set[str], by: timedelta) -> Callable[[Request, bytes], bytes]:
+    """Rewrite listings: the store took these objects so much earlier."""
+
+    def rewrite(request: Request, body: bytes) -> bytes:
+        if request.method != "GET" or b"<ListBucketResult" not in body:
+            return body
+
+        def dated(match: re.Match[str]) -> str:
+            key, moment = match["key"], datetime.fromisoformat(match["moment"].replace("Z", "+00:00"))
+            shown = moment - by if key in keys else moment
+            return match[0].replace(match["moment"], f"{shown:%Y-%m-%dT%H:%M:%S.000Z}")
+
+        entry = r"<Contents>.*?<Key>(?P<key>[^<]*)</Key>.*?<LastModified>(?P<moment>[^<]*)<.*?</Contents>"
+        return re.sub(entry, dated, body.decode(), flags=re.S).encode()
+
+    return rewrite
+
+
+def test_pruning_removes_the_log_before_the_oldest_base_and_every_later_moment_is_reached(
+    bench: PitrHost, base: str
+) -> None:
+    # Hours are too long for a test: the store is made to say that it took what is there now long ago.
+    before = {key for key in bench.stored() if "/wal/" in key and ".history" not in key}
+    newest = bench.backup(SOURCE)
+    bench.begin_load()
+    bench.wait_until_marked()
+    target = bench.now().timestamp()
+    bench.wait_until_marked()
+    rows = bench.end_load()
+    drilled = bench.program(f"drill {SOURCE}")
+    assert drilled.ok, drilled
+
+    with s3_proxy(bench.store["endpoint"], bench.store["ca"], "127.0.0.1") as (proxy, url):
+        proxy.rewrite = older(before, timedelta(hours=3))
+        given = {
+            "only_source": SOURCE,
+            "only_host": bench.name,
+            "backup_retention": {"daily": 1, "minimum_age": "0s", "point_in_time": "0s"},
+            "backup_prune_store": {**bench.prune_store, "endpoint": url, "ca": ""},
+            "force_above": 100,
+        }
+        pruned = bench.host.playbook(ROOT / "playbooks/prune.yml", extra_variables=given)
+        assert pruned.ok, pruned.output
+        again = bench.host.playbook(ROOT / "playbooks/prune.yml", extra_variables=given)
+        assert again.ok and not again.changed, again.output
+    assert bench.ids(SOURCE) == [newest]
+    assert not before & set(bench.stored())
+    assert bench.segments()
+
+    refused = bench.restore(check=True, target_time=moment(rows[0].begun - 3600))
+    assert "no base backup" in refused["msg"]
+    restored = bench.restore(target_time=moment(target))
+    assert not restored["failed"], restored["msg"]
+    assert restored["verified"]
+    hold_to(bench, rows, target)

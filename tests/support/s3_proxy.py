@@ -1,4 +1,4 @@
-"""A reverse proxy before the bed's S3 store that answers, delays and breaks off as a test tells it to.
+"""A reverse proxy before the bed's S3 store that answers, delays, breaks off and rewrites as a test tells it to.
 
 It forwards every request as it came, signature and all, and remembers what was asked: a test can say which verbs a
 host needs. The host reaches it through the bed's gateway, without TLS.
@@ -70,6 +70,8 @@ class S3Proxy:
         self.upstream = urlsplit(upstream)
         self.context = ssl.create_default_context(cadata=ca)
         self.requests: list[Request] = []
+        self.rewrite: Callable[[Request, bytes], bytes] = lambda request, body: body
+        """What becomes of an answer of the store."""
         self._fault: Callable[[Request], Fault] = lambda request: None
         self._count = 0
         self._lock = threading.Lock()
@@ -97,7 +99,7 @@ def _handler(proxy: S3Proxy) -> type[http.server.BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
 
         def _forward(self) -> None:
-            _request, fault = proxy.decide(self.command, self.path)
+            request, fault = proxy.decide(self.command, self.path)
             length = int(self.headers.get("Content-Length", 0))
             if isinstance(fault, BreakOff):
                 self.rfile.read(length // 2)
@@ -120,7 +122,7 @@ def _handler(proxy: S3Proxy) -> type[http.server.BaseHTTPRequestHandler]:
                 upstream.endheaders(body or None)
                 answer = upstream.getresponse()
                 kept = [entry for entry in answer.getheaders() if entry[0].lower() not in HOP_BY_HOP]
-                self._answer(answer.status, kept, answer.read())
+                self._answer(answer.status, kept, proxy.rewrite(request, answer.read()))
             finally:
                 upstream.close()
 

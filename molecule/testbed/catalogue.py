@@ -47,6 +47,15 @@ def upstream(directory: StateDirectory) -> list[Image]:
             upstream="postgres:15-alpine",
         ),
         Image(
+            name="postgres-17",
+            folder="postgres",
+            base="trixie",
+            arguments={"MAJOR": "17"},
+            publish=("library/postgres:17-alpine",),
+            upstream="postgres:17-alpine",
+            after="postgres",
+        ),
+        Image(
             name="redis",
             folder="redis",
             base="bookworm",

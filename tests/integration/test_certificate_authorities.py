@@ -289,4 +289,22 @@ def test_the_operators_own_certificate_is_served_and_given_up_again(edge: Edge) 
     failed = edge.certificates(wrong)
     assert "the provided certificate is not used: its key belongs to another certificate" in failed["msg"]
     assert edge.serial(APP) == serial
+
+
+def test_a_private_authority_signs_without_leaving_its_key(edge: Edge) -> None:
+    place = "/run/private-ca"
+    edge.host.run(
+        f"mkdir -p {place} && openssl req -x509 -nodes -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -days 30"
+        f" -subj /O=Ours -keyout {place}/ca.key -out {place}/ca.pem",
+        check=True,
+    )
+    authority = {"ca_certificate": edge.host.read(f"{place}/ca.pem"), "ca_key": edge.host.read(f"{place}/ca.key")}
+    edge.host.run(["rm", "-r", place], check=True)
+    wanted = site(APP, certificate={"source": "private_ca"})
+    assert "is to come from a private authority, and none is given" in edge.certificates(wanted)["msg"]
+    applied = issued(edge, wanted, **authority)
+    assert [(one["serving"], one["issuer"]) for one in applied["certificates"]] == [("provided", "Ours")]
+    assert edge.certificates(wanted, **authority)["changed"] is False
+    secret = authority["ca_key"].splitlines()[1]
+    assert not edge.host.run(f"grep -rqF {secret} /etc/composeops /etc/nginx /etc/letsencrypt /run /dev/shm").ok
     assert [one["serving"] for one in issued(edge, site(APP))["certificates"]] == ["acme"]

@@ -90,7 +90,7 @@ options:
                 type: str
                 required: true
               code:
-                description: Status. Traefik answers 308 and 307 in place of 301 and 302 to what is no GET.
+                description: Status. Traefik answers a GET by 301 or 302, everything else by 308 or 307.
                 type: int
                 choices: [301, 302, 307, 308]
                 default: 301
@@ -204,18 +204,26 @@ options:
         default: true
       certificate:
         description:
-          - The operator's own certificate, in place of one that an authority is asked for. Nobody renews it.
+          - The operator's own certificate, in place of one that an authority is asked for.
           - Behind nginx P(composeops.stack.certificates#module) acts on it. Traefik refuses it.
         type: dict
         suboptions:
+          source:
+            description:
+              - V(provided) takes O(sites[].certificate.certificate) and O(sites[].certificate.key). Nobody renews them.
+              - V(private_ca) has one signed by the authority that P(composeops.stack.certificates#module) is given, and
+                again by a run in the last third of its 397 days.
+            type: str
+            choices: [provided, private_ca]
+            default: provided
           certificate:
             description: The certificate with its chain, as PEM text, or as the absolute path of a file on the host.
             type: str
-            required: true
+            default: ""
           key:
             description: Its private key, as PEM text, or as the absolute path of a file on the host.
             type: str
-            required: true
+            default: ""
       hsts:
         description:
           - When browsers are told to insist on HTTPS. Behind nginx P(composeops.stack.certificates#module) acts on it.

@@ -20,15 +20,78 @@ description:
   - A site that fails does not keep the others from theirs. The failure at the end names all that did.
   - Names with an asterisk are proven over DNS, by certbot's plugin O(dns_plugin); all others through nginx, unless
     O(dns_for=all).
-  - A site with O(sites[].certificate) gets the operator's own. It is checked like an issued one, and nobody renews it.
+  - A site with O(sites[].certificate) gets the operator's own, or one that the operator's own authority signs. It is
+    checked like an issued one.
   - Where an authority does not know the account of this host any more, certbot is made to register a new one, once, and
     a warning says so.
   - A failure is remembered, and the timer asks again only after an hour, then two, up to a day. A run of this module
     asks at once. Let's Encrypt's staging server is asked before it, once something failed.
   - Renewal is the business of certbot's timer, which runs C(composeops certificates renew). Beside what certbot
     decides, that replaces what an authority wants replaced sooner (ACME Renewal Information, RFC 9773).
-extends_documentation_fragment: composeops.stack.sites
 options:
+  sites:
+    description:
+      - All sites of the host, as given to P(composeops.stack.nginx_sites#module).
+      - What is not listed here has nothing to do with certificates. The filter
+        C(composeops.stack.certified_sites) takes it away.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: Full host name of the site, which is also the name of its certificate.
+        type: str
+        required: true
+      aliases:
+        description:
+          - Further host names for the same certificate.
+          - One may stand for all names one label below another, like V(*.shop.example.com), and needs O(dns_plugin).
+        type: list
+        elements: str
+        default: []
+      certificate:
+        description: The operator's own certificate, in place of one that an authority is asked for.
+        type: dict
+        suboptions:
+          source:
+            description:
+              - V(provided) takes O(sites[].certificate.certificate) and O(sites[].certificate.key). Nobody renews them.
+              - V(private_ca) has one signed by O(ca_key), and again by a run in the last third of its 397 days.
+            type: str
+            choices: [provided, private_ca]
+            default: provided
+          certificate:
+            description: The certificate with its chain, as PEM text, or as the absolute path of a file on the host.
+            type: str
+            default: ""
+          key:
+            description: Its private key, as PEM text, or as the absolute path of a file on the host.
+            type: str
+            default: ""
+      hsts:
+        description: Overrides O(hsts) for this site.
+        type: str
+        choices: [auto, always, never]
+      routes:
+        description: Accepted so that one list serves both modules; not used here.
+        type: list
+        elements: raw
+        default: []
+      redirect_to_https:
+        description: Accepted so that one list serves both modules; not used here.
+        type: bool
+        default: true
+      client_max_body_size:
+        description: Accepted so that one list serves both modules; not used here.
+        type: str
+      headers:
+        description: Accepted so that one list serves both modules; not used here.
+        type: dict
+        default: {}
+      snippet:
+        description: Accepted so that one list serves both modules; not used here.
+        type: str
+        default: ""
   acme_directory:
     description: Directory URL of the certificate authority's ACME server.
     type: str
@@ -49,6 +112,16 @@ options:
     default: ""
   eab_hmac_key:
     description: That key, in base64url. It is kept on the host in a file that only root reads.
+    type: str
+    default: ""
+  ca_certificate:
+    description:
+      - PEM text of an authority of the operator's own, with those above it, that signs for sites whose
+        O(sites[].certificate.source=private_ca).
+    type: str
+    default: ""
+  ca_key:
+    description: PEM text of its key. It is used in memory and does not stay on the host.
     type: str
     default: ""
   dns_plugin:
@@ -125,7 +198,6 @@ EXAMPLES = r"""
     sites:
       - name: shop.example.com
         aliases: [www.example.com]
-        routes: [{path: /, stack: shop, service: app, port: 3000}]
     acme_directory: https://acme-staging-v02.api.letsencrypt.org/directory
 
 - name: Ask a private authority
@@ -133,7 +205,6 @@ EXAMPLES = r"""
     sites:
       - name: intranet.example.com
         hsts: always
-        routes: [{path: /, upstream: ["10.0.0.5:8080"]}]
     acme_directory: https://ca.example.com/acme/directory
     acme_ca_file: /etc/composeops/acme-ca.pem
 
@@ -142,7 +213,6 @@ EXAMPLES = r"""
     sites:
       - name: shop.example.com
         aliases: ["*.shop.example.com"]
-        routes: [{path: /, stack: shop, service: app, port: 3000}]
     dns_plugin: rfc2136
     dns_credentials: |
       dns_rfc2136_server = 192.0.2.53
@@ -232,6 +302,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.certificates impo
     issuing,
     lineage,
     metrics,
+    private_ca,
     provided,
     report,
     settings,
@@ -251,13 +322,22 @@ from ansible_collections.composeops.stack.plugins.module_utils.certificates.plan
     planned_lines,
     state_lines,
 )
-from ansible_collections.composeops.stack.plugins.module_utils.edge.declared import SITE_OPTIONS
+from ansible_collections.composeops.stack.plugins.module_utils.certificates.private_ca import PrivateCa
+from ansible_collections.composeops.stack.plugins.module_utils.edge import declared
 from ansible_collections.composeops.stack.plugins.module_utils.edge.nginx import Nginx
 from ansible_collections.composeops.stack.plugins.module_utils.edge.render import WEBROOT
-from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
+from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError, InvalidInput
 from ansible_collections.composeops.stack.plugins.module_utils.io import files
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import CommandRunner
 
+SITE_OPTIONS: dict[str, Any] = {
+    **{name: declared.SITE_OPTIONS[name] for name in ("name", "aliases", "hsts", "certificate")},
+    "routes": {"type": "list", "elements": "raw", "default": []},
+    "redirect_to_https": {"type": "bool", "default": True},
+    "client_max_body_size": {"type": "str"},
+    "headers": {"type": "dict", "default": {}},
+    "snippet": {"type": "str", "default": ""},
+}
 ARGUMENT_SPEC: dict[str, Any] = {
     "sites": {"type": "list", "elements": "dict", "required": True, "options": SITE_OPTIONS},
     "acme_directory": {"type": "str", "default": LETS_ENCRYPT},
@@ -265,6 +345,8 @@ ARGUMENT_SPEC: dict[str, Any] = {
     "acme_profile": {"type": "str", "default": ""},
     "eab_kid": {"type": "str", "default": ""},
     "eab_hmac_key": {"type": "str", "default": "", "no_log": True},
+    "ca_certificate": {"type": "str", "default": ""},
+    "ca_key": {"type": "str", "default": "", "no_log": True},
     "dns_plugin": {"type": "str", "default": ""},
     # Text and not a dictionary: each value of that would be hidden wherever it occurs in a result, ports included.
     "dns_credentials": {"type": "str", "default": "", "no_log": True},
@@ -290,6 +372,8 @@ class Certificates:
             eab_hmac_key=params.get("eab_hmac_key") or "",
         )
         parsed = parse_wanted(params["sites"], params["hsts"], dns_for=params.get("dns_for") or "wildcards")
+        self._private_ca = private_ca.parse(params.get("ca_certificate") or "", params.get("ca_key") or "")
+        self._signed: dict[str, PrivateCa] = {}
         self._provided: dict[str, dict[str, bytes]] = {}
         self._wanted = [self._place(one, entry) for one, entry in zip(parsed, params["sites"], strict=True)]
         require_provable([one for one in self._wanted if not one.provided], self._authority)
@@ -362,13 +446,26 @@ class Certificates:
         ]
 
     def _place(self, wanted: WantedCertificate, entry: Mapping[str, Any]) -> WantedCertificate:
-        declared = entry.get("certificate")
-        if not declared:
+        own = entry.get("certificate")
+        if not own:
             return wanted
-        where, self._provided[wanted.site] = provided.place(wanted.site, declared)
+        if own.get("source") == "private_ca":
+            if self._private_ca is None:
+                raise InvalidInput(
+                    f"sites: {wanted.site}: its certificate is to come from a private authority, and none is given.",
+                    "Set edge_private_ca_certificate and edge_private_ca_key.",
+                )
+            self._signed[wanted.site] = self._private_ca
+            where, self._provided[wanted.site] = provided.own_place(wanted.site), {}
+        else:
+            where, self._provided[wanted.site] = provided.place(wanted.site, own)
         return replace(wanted, provided=where, over_dns=False)
 
     def _plan(self, wanted: WantedCertificate, observed: Observed) -> SitePlan:
+        if wanted.site in self._signed:
+            reasons = self._reasons_to_sign(wanted, observed)
+            if reasons:
+                return SitePlan(wanted, deploy=(f"the private authority signs it: {'; '.join(reasons)}",))
         written = self._provided.get(wanted.site, {})
         if any(files.read_bytes(path) != content for path, content in written.items()):
             return SitePlan(wanted, deploy=("another one was provided",))
@@ -389,7 +486,7 @@ class Certificates:
                     self._issue(plan.wanted, existing=before[plan.wanted.site].lineage is not None)
                     achieved = replace(achieved, issue=plan.issue)
                 if plan.deploy:
-                    self._provide(plan.wanted)
+                    self._provide(plan.wanted, before[plan.wanted.site])
                     self._deployment.deploy(plan.wanted)
                     achieved = replace(achieved, deploy=plan.deploy)
             except ComposeOpsError as error:
@@ -408,8 +505,26 @@ class Certificates:
             try_challenges=self._try_challenges,
         )
 
-    def _provide(self, wanted: WantedCertificate) -> None:
-        if wanted.provided:
+    def _reasons_to_sign(self, wanted: WantedCertificate, observed: Observed) -> tuple[str, ...]:
+        authority, kept = self._signed[wanted.site], observed.lineage
+        return private_ca.reasons_to_sign(
+            wanted,
+            self._authority.key_type,
+            kept,
+            fits_its_key=bool(kept and lineage.fits_its_key(self._runner, kept)),
+            signed_by_ca=bool(kept and private_ca.signed_by(self._runner, authority, kept)),
+            now=self._now,
+        )
+
+    def _provide(self, wanted: WantedCertificate, before: Observed) -> None:
+        if wanted.provided is None:
+            return
+        if wanted.site in self._signed:
+            if self._reasons_to_sign(wanted, before):
+                signed = private_ca.sign(self._runner, wanted, self._signed[wanted.site], self._authority.key_type)
+                provided.check(self._runner, wanted, *signed, datetime.now(timezone.utc))
+                provided.write(dict(zip((wanted.provided.certificate, wanted.provided.key), signed, strict=True)))
+        else:
             written = self._provided[wanted.site]
             certificate = written.get(wanted.provided.certificate) or files.read_bytes(wanted.provided.certificate)
             key = written.get(wanted.provided.key) or files.read_bytes(wanted.provided.key)

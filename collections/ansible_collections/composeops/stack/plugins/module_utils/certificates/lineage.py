@@ -72,6 +72,11 @@ def trusted(runner: Runner, path: str) -> bool:
     return runner.run(["openssl", "verify", "-untrusted", path, path], check=False).ok
 
 
+def fits_its_key(runner: Runner, kept: Lineage) -> bool:
+    """Whether a private key is that of the certificate beside it."""
+    return public_key(runner, kept.privkey).strip() == kept.certificate.public_key.strip()
+
+
 def public_key(runner: Runner, privkey: bytes) -> str:
     """Return the public half of a private key, which goes through standard input."""
     return runner.run(["openssl", "pkey", "-pubout"], stdin=privkey.decode()).stdout

@@ -46,6 +46,11 @@ def place(site: str, declared: Mapping[str, Any], directory: str = DIRECTORY) ->
     return Provided(*paths), to_write
 
 
+def own_place(site: str, directory: str = DIRECTORY) -> Provided:
+    """Return where a certificate lies that is neither certbot's nor somebody else's file."""
+    return Provided(*(os.path.join(directory, site, name) for name in ("fullchain.pem", "privkey.pem")))
+
+
 def read(runner: Runner, provided: Provided) -> Lineage | None:
     """Return what was provided in the form of what certbot keeps; None while there is nothing."""
     fullchain, privkey = files.read_bytes(provided.certificate), files.read_bytes(provided.key)

@@ -89,8 +89,9 @@ SITE_OPTIONS: dict[str, Any] = {
     "certificate": {
         "type": "dict",
         "options": {
-            "certificate": {"type": "str", "required": True},
-            "key": {"type": "str", "required": True, "no_log": True},
+            "source": {"type": "str", "choices": ["provided", "private_ca"], "default": "provided"},
+            "certificate": {"type": "str", "default": ""},
+            "key": {"type": "str", "default": "", "no_log": True},
         },
     },
     "client_max_body_size": {"type": "str", "default": MAX_BODY_SIZE},

@@ -27,7 +27,7 @@ GROUPS = {
     "drill": ["test_backup_verify.py"],
     "recover": ["test_recover.py"],
     "accidents": ["test_backup_accidents.py", "test_backup_prune.py"],
-    "edge": ["test_nginx_sites.py", "test_nginx_options.py", "test_certificates.py", "test_certificate_authorities.py"],
+    "edge": ["test_nginx_sites.py", "test_nginx_options.py", "test_nginx_reloads.py", "test_certificates.py", "test_certificate_authorities.py"],
     "pitr": ["test_backup_point_in_time.py"],
     "lock": ["test_stack_lock.py"],
     "compose": ["test_compose_files.py"],
@@ -41,9 +41,12 @@ ELSEWHERE = {
     "awx": "tests/awx",
     "documentation": "tests/documentation",
     "supervisor": "tests/monitor",
+    # The same on the other release of Debian.
+    "debian12": "tests/documentation",
 }
+RELEASES = {"debian12": "bookworm"}
 # Names that lead to a group's host, beside those of the pet-care system.
-ALIASES = {"documentation": "shop.example.com"}
+ALIASES = {"documentation": "shop.example.com", "debian12": "shop.example.com"}
 # Whole systems, each a scenario of molecule and a group of the same name.
 SYSTEMS = sorted(path.parent.name for path in (ROOT / "molecule").glob("*/molecule.yml"))
 # Beside anything else, clients of a busy machine would be all that they measure.
@@ -81,8 +84,9 @@ def commands_of(group: str, host: str) -> list[list[str]]:
     if group in SYSTEMS:
         return [[str(BIN / "molecule"), "test", "--scenario-name", group]]
     alias = ["--alias", ALIASES[group]] if group in ALIASES else []
+    release = ["--release", RELEASES[group]] if group in RELEASES else []
     return [
-        bed("host", "add", host, *alias),
+        bed("host", "add", host, *alias, *release),
         [str(BIN / "pytest"), "-q", "-m", "bed", "--durations=5", *files_of(group)],
         bed("host", "remove", host),
     ]

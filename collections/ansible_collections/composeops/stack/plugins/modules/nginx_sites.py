@@ -150,7 +150,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.composeops.stack.plugins.module_utils.certificates.bundle import Bundles
-from ansible_collections.composeops.stack.plugins.module_utils.edge import choice, draining, protection
+from ansible_collections.composeops.stack.plugins.module_utils.edge import choice, draining, protection, upgrade
 from ansible_collections.composeops.stack.plugins.module_utils.edge.capabilities import Capabilities
 from ansible_collections.composeops.stack.plugins.module_utils.edge.declared import (
     SITE_OPTIONS,
@@ -200,7 +200,7 @@ def apply(edge: Edge, plan: Plan, wanted: Mapping[str, str], passwords: Mapping[
     """Carry out ``plan`` and return nginx's warnings."""
     warnings: list[str] = []
     if plan.end_draining:
-        draining.end()
+        upgrade.end(CommandRunner())
     for site in plan.placeholders:
         edge.bundles.make_placeholder(site)
     edge.passwords.write(passwords)

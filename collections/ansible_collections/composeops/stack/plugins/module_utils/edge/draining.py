@@ -15,12 +15,15 @@ import time
 from collections.abc import Callable, Iterator
 
 from ansible_collections.composeops.stack.plugins.module_utils.edge.block import block
+from ansible_collections.composeops.stack.plugins.module_utils.io import files
 
 FLAG = "/run/composeops/edge.draining"
 """nginx looks for it with every request."""
 IDLE = 30
 """Seconds after which nginx closes an idle connection, and so the longest that a reload waits."""
 POLL = 0.1
+CALM = 3
+"""Times in a row that no connection has to be idle: one that was answered just before the flag is so a bit later."""
 
 RAW = "$composeops_raw"
 """The URI as the client wrote it, while draining; otherwise empty, and nginx hands on the same by itself."""
@@ -52,22 +55,37 @@ def drained(idle_connections: Callable[[], int | None], flag: str = FLAG) -> Ite
     """Wait until no connection is idle, and keep new ones from becoming so while the block runs.
 
     ``idle_connections`` returns how many there are, or None where nginx does not answer, and nobody is waited for.
+    Whoever reloads in the middle of another's draining finds its clients gone already.
     """
-    os.makedirs(os.path.dirname(flag), mode=0o755, exist_ok=True)
+    if os.path.exists(flag) and not was_left(flag):
+        yield
+        return
     try:
-        with open(flag, "w", encoding="ascii"):
-            pass
-        deadline = time.monotonic() + IDLE
-        while idle_connections() and time.monotonic() < deadline:
-            time.sleep(POLL)
+        begin(os.getpid(), idle_connections, flag)
         yield
     finally:
         end(flag)
 
 
+def begin(owner: int, idle_connections: Callable[[], int | None], flag: str = FLAG) -> None:
+    """Let clients go, until ``end``, which is somebody else's to call once the process ``owner`` is no more."""
+    os.makedirs(os.path.dirname(flag), mode=0o755, exist_ok=True)
+    with open(flag, "w", encoding="ascii") as stream:
+        stream.write(f"{owner}\n")
+    deadline = time.monotonic() + IDLE
+    calm = 0
+    while calm < CALM and time.monotonic() < deadline:
+        idle = idle_connections()
+        if idle is None:
+            return
+        calm = 0 if idle else calm + 1
+        time.sleep(POLL)
+
+
 def was_left(flag: str = FLAG) -> bool:
-    """Whether a run that was killed left the flag. Asked by who holds the edge's lock: nobody drains meanwhile."""
-    return os.path.exists(flag)
+    """Whether a run that was killed left the flag: the process that it names is no more."""
+    owner = files.read_text(flag)
+    return owner is not None and not (owner.strip().isdigit() and os.path.exists(f"/proc/{owner.strip()}"))
 
 
 def end(flag: str = FLAG) -> None:

@@ -12,8 +12,9 @@ import re
 import shutil
 import tempfile
 import time
+from collections.abc import Iterator
 
-from ansible_collections.composeops.stack.plugins.module_utils.edge import capabilities, draining
+from ansible_collections.composeops.stack.plugins.module_utils.edge import capabilities, draining, processes
 from ansible_collections.composeops.stack.plugins.module_utils.edge.live import ROOT, NotLoaded
 from ansible_collections.composeops.stack.plugins.module_utils.edge.plan import describe
 from ansible_collections.composeops.stack.plugins.module_utils.edge.render import DRAINING, STATUS_HOST
@@ -98,15 +99,21 @@ class Nginx:
         if not completed.ok:
             raise ComposeOpsError(explain(completed.stderr))
 
-    def drained(self) -> contextlib.AbstractContextManager[None]:
-        """Return what surrounds a reload, until it has taken place, so that no client loses a connection in use."""
+    @contextlib.contextmanager
+    def drained(self) -> Iterator[None]:
+        """Surround a reload, until the workers of before keep no connection, so that no client loses one in use."""
         if not os.path.exists(os.path.join(self._live, DRAINING)):
-            return contextlib.nullcontext()
-        return draining.drained(self._idle_connections)
+            yield
+            return
+        with draining.drained(self.idle_connections):
+            before = processes.workers()
+            yield
+            processes.wait_until_replaced(before)
 
     def end_draining(self) -> None:
         """Let connections be kept open again where a run was killed while it drained them."""
-        draining.end()
+        if draining.was_left():
+            draining.end()
 
     def reload(self) -> None:
         """Have nginx read its configuration again, or start it where it is not running."""
@@ -141,7 +148,7 @@ class Nginx:
         answered = (self._status() or ("", ""))[0]
         return int(answered) if answered.isdigit() else None
 
-    def _idle_connections(self) -> int | None:
+    def idle_connections(self) -> int | None:
         """Return how many connections of clients nobody uses at the moment, or None when nginx does not answer."""
         matched = _IDLE.search((self._status() or ("", ""))[1])
         return int(matched[1]) if matched else None

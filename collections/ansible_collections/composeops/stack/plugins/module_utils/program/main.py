@@ -19,7 +19,7 @@ from importlib.util import find_spec
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.version import VERSION
 
-DOMAINS = ("release", "checks", "certificates", "backup", "monitor", "host")
+DOMAINS = ("release", "checks", "certificates", "edge", "backup", "monitor", "host")
 """The domains with commands, in the order in which the help shows them."""
 
 PACKAGE = "ansible_collections.composeops.stack.plugins.module_utils"

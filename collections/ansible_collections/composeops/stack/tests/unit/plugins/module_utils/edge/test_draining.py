@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,7 +28,11 @@ def counted(flag: Path, *answers: int | None) -> Callable[[], int | None]:
     return answer
 
 
-@pytest.mark.parametrize("answers", [(3, 1, 0), (0,), (None,)], ids=["some", "none", "nginx does not run"])
+@pytest.mark.parametrize(
+    "answers",
+    [(3, 1, 0, 0, 0), (0, 0, 0), (0, 1, 0, 0, 0), (None,)],
+    ids=["some", "none", "one that was answered meanwhile", "nginx does not run"],
+)
 def test_a_reload_comes_when_no_connection_is_idle_and_none_becomes_so_meanwhile(
     flag: Path, answers: tuple[int | None, ...]
 ) -> None:
@@ -48,15 +53,26 @@ def test_clients_that_never_go_are_not_waited_for_longer_than_a_connection_may_b
 
 
 def test_a_reload_that_fails_leaves_no_flag(flag: Path) -> None:
-    with pytest.raises(RuntimeError), drained(counted(flag, 0), str(flag)):
+    with pytest.raises(RuntimeError), drained(counted(flag, 0, 0, 0), str(flag)):
         raise RuntimeError
     assert not flag.exists()
 
 
 def test_the_flag_of_a_run_that_was_killed_is_seen_and_taken_away(flag: Path) -> None:
     flag.parent.mkdir()
-    flag.touch()
-    assert was_left(str(flag))
+    for content in ("", "2147483647\n", "nobody"):
+        flag.write_text(content)
+        assert was_left(str(flag))
     end(str(flag))
     end(str(flag))
     assert not was_left(str(flag))
+
+
+def test_who_reloads_while_another_lets_clients_go_neither_waits_nor_ends_it(flag: Path) -> None:
+    with drained(counted(flag, 0, 0, 0), str(flag)):
+        assert flag.read_text() == f"{os.getpid()}\n"
+        assert not was_left(str(flag))
+        with drained(counted(flag), str(flag)):
+            assert flag.exists()
+        assert flag.exists()
+    assert not flag.exists()

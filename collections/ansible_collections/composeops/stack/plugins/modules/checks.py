@@ -44,6 +44,8 @@ options:
           - V(wal_lag) asks a C(postgres_cluster) and the store how far the write-ahead log in the store is behind.
             A gap in it fails, however young the newest part is.
           - V(exposure) connects to ports and accepts that only the allowed ones answer.
+          - V(units) asks systemd for units that failed, such as the one that installs security updates.
+          - V(reboot) looks how long an update has waited for a reboot.
         type: str
         required: true
         choices:
@@ -60,6 +62,8 @@ options:
           - verified_age
           - wal_lag
           - exposure
+          - units
+          - reboot
       timeout:
         description: Seconds one attempt may take. 10 unless said otherwise.
         type: float
@@ -162,6 +166,7 @@ options:
           - Largest age of the newest backup, for C(backup_age) V(26h) unless said otherwise, and of the newest proof of
             one, for C(verified_age) V(8d).
           - For C(wal_lag) the largest age of a write that is not in the store yet, V(60s) unless said otherwise.
+          - For C(reboot) how long an update may wait for one, V(7d) unless said otherwise.
         type: str
       ports:
         description: Ports that C(exposure) tries, beside the allowed ones.
@@ -171,6 +176,10 @@ options:
         description: Ports that may answer to C(exposure). One of them must, or nothing is known.
         type: list
         elements: int
+      units:
+        description: Units that C(units) asks for; all of them unless said otherwise.
+        type: list
+        elements: str
   ca:
     description: Certificates of authorities that are trusted beside the system's, as PEM text.
     type: str
@@ -373,6 +382,7 @@ CHECK_SPEC: dict[str, Any] = {
     "max_age": {"type": "str"},
     "ports": {"type": "list", "elements": "int"},
     "allowed": {"type": "list", "elements": "int"},
+    "units": {"type": "list", "elements": "str"},
 }
 
 ARGUMENT_SPEC: dict[str, Any] = {

@@ -86,7 +86,7 @@ def _validate(check: Check) -> None:
     state = getattr(getattr(check, "expect", None), "state", "open")
     if state not in ("open", "closed"):
         raise ValueError(f"expect.state is open or closed, not {state}.")
-    if check.type in ("backup_age", "verified_age", "wal_lag"):
+    if check.type in ("backup_age", "verified_age", "wal_lag", "reboot"):
         duration(getattr(check, "max_age", ""))
     if isinstance(check, MongoCheck) and bool(check.user) != bool(check.password_secret):
         raise ValueError("user and password_secret belong together.")

@@ -20,6 +20,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.io.runner import 
 from ansible_collections.composeops.stack.plugins.module_utils.io.s3 import Bucket
 from ansible_collections.composeops.stack.plugins.module_utils.secrets import store
 
+REBOOT_REQUIRED = "/run/reboot-required"
 _PUBLISHED = re.compile(r"(?P<address>\S+):(?P<first>\d+)(?:-(?P<last>\d+))?->")
 
 
@@ -57,6 +58,19 @@ class LocalHost:
     def unsent(self, source: str) -> Lag:
         configured = settings.require()
         return measure.measure(configured, configured.source(source), self._runner)
+
+    def failed_units(self) -> list[str]:
+        """Return the units that failed; systemd keeps them until they run again, or until somebody has it forget."""
+        listed = self._runner.run(["systemctl", "list-units", "--failed", "--all", "--plain", "--no-legend"])
+        return [line.split()[0] for line in listed.stdout.splitlines() if line.strip()]
+
+    def reboot_wanted_since(self) -> datetime | None:
+        """Return when the first update asked for a reboot, which the packages of kernels do by a file."""
+        try:
+            written = os.stat(REBOOT_REQUIRED).st_mtime
+        except FileNotFoundError:
+            return None
+        return datetime.fromtimestamp(written, timezone.utc)
 
     def _place(self, source: str) -> tuple[Bucket, str, str]:
         """Return where the backups of a source are."""

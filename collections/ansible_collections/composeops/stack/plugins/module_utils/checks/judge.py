@@ -21,8 +21,10 @@ from ansible_collections.composeops.stack.plugins.module_utils.checks.model impo
     LogCheck,
     MongoCheck,
     PostgresCheck,
+    RebootCheck,
     RedisCheck,
     TcpCheck,
+    UnitsCheck,
     Verdict,
     VerifiedAgeCheck,
     WalLagCheck,
@@ -33,6 +35,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.checks.observatio
     Container,
     Containers,
     Echoed,
+    FailedUnits,
     Failure,
     Lines,
     NewestBackup,
@@ -40,6 +43,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.checks.observatio
     OpenPorts,
     Port,
     ProvenBackups,
+    RebootWanted,
     Replied,
     Served,
     Unsent,
@@ -256,6 +260,35 @@ def _exposure(check: ExposureCheck, observation: OpenPorts) -> Verdict:
             observed,
             f"not even {', '.join(map(str, check.allowed))} answer from here, so that nothing is known.",
             "Run from a network that reaches the host's web ports, or set verify_exposure to false.",
+        )
+    return Verdict(True, observed)
+
+
+@_judge.register
+def _units(check: UnitsCheck, observation: FailedUnits) -> Verdict:
+    if observation.names:
+        names = ", ".join(observation.names)
+        return Verdict(
+            False,
+            f"failed: {names}",
+            f"{names} failed.",
+            f"Look at `systemctl status {observation.names[0]}` on the host; `systemctl reset-failed` forgets it.",
+        )
+    return Verdict(True, f"none failed of {check.target}")
+
+
+@_judge.register
+def _reboot(check: RebootCheck, observation: RebootWanted) -> Verdict:
+    if observation.since is None:
+        return Verdict(True, "not needed")
+    waits = observation.at - observation.since
+    observed = f"waits for {waits / timedelta(days=1):.0f} days"
+    if waits > duration(check.max_age):
+        return Verdict(
+            False,
+            observed,
+            f"an update has waited for a reboot for longer than {check.max_age}.",
+            "Reboot the host, or give it a time for that: baseline_reboot_window.",
         )
     return Verdict(True, observed)
 

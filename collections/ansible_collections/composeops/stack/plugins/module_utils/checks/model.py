@@ -242,6 +242,31 @@ class ExposureCheck(Common):
         return self.host
 
 
+@dataclass(frozen=True)
+class UnitsCheck(Common):
+    """No unit of systemd has failed."""
+
+    type: ClassVar[str] = "units"
+    units: tuple[str, ...] = ()
+    """Those that are looked at; all where none is named."""
+
+    @property
+    def target(self) -> str:
+        return ", ".join(self.units) or "all units"
+
+
+@dataclass(frozen=True)
+class RebootCheck(Common):
+    """No update waits for a reboot, or not for long."""
+
+    type: ClassVar[str] = "reboot"
+    max_age: str = "7d"
+
+    @property
+    def target(self) -> str:
+        return "this host"
+
+
 Check = (
     HttpCheck
     | WebsocketCheck
@@ -256,6 +281,8 @@ Check = (
     | VerifiedAgeCheck
     | WalLagCheck
     | ExposureCheck
+    | UnitsCheck
+    | RebootCheck
 )
 
 CHECKS: Mapping[str, type[Check]] = {
@@ -274,6 +301,8 @@ CHECKS: Mapping[str, type[Check]] = {
         VerifiedAgeCheck,
         WalLagCheck,
         ExposureCheck,
+        UnitsCheck,
+        RebootCheck,
     )
 }
 
@@ -291,6 +320,8 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     "verified_age": ("source",),
     "wal_lag": ("source",),
     "exposure": ("host", "ports", "allowed"),
+    "units": (),
+    "reboot": (),
 }
 
 

@@ -123,6 +123,21 @@ class OpenPorts:
     ports: tuple[int, ...]
 
 
+@dataclass(frozen=True)
+class FailedUnits:
+    """Units of systemd that failed, of those that were asked for."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RebootWanted:
+    """Since when an update waits for a reboot; None where none does."""
+
+    since: datetime | None
+    at: datetime
+
+
 Observation = (
     Failure
     | Answered
@@ -136,4 +151,6 @@ Observation = (
     | ProvenBackups
     | Unsent
     | OpenPorts
+    | FailedUnits
+    | RebootWanted
 )

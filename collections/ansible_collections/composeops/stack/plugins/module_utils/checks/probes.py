@@ -31,8 +31,10 @@ from ansible_collections.composeops.stack.plugins.module_utils.checks.model impo
     LogCheck,
     MongoCheck,
     PostgresCheck,
+    RebootCheck,
     RedisCheck,
     TcpCheck,
+    UnitsCheck,
     VerifiedAgeCheck,
     WalLagCheck,
     WebsocketCheck,
@@ -42,6 +44,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.checks.observatio
     Container,
     Containers,
     Echoed,
+    FailedUnits,
     Failure,
     Lines,
     NewestBackup,
@@ -49,6 +52,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.checks.observatio
     OpenPorts,
     Port,
     ProvenBackups,
+    RebootWanted,
     Replied,
     Served,
     Unsent,
@@ -97,6 +101,12 @@ class Host(Protocol):
 
     def unsent(self, source: str) -> Lag:
         """Return how far the store is behind a server whose log is sent to it."""
+
+    def failed_units(self) -> list[str]:
+        """Return the units of systemd that failed."""
+
+    def reboot_wanted_since(self) -> datetime | None:
+        """Return since when an update waits for a reboot; None where none does."""
 
 
 class Prober:
@@ -226,6 +236,15 @@ class Prober:
         with concurrent.futures.ThreadPoolExecutor(PORTS_AT_ONCE) as pool:
             seen = list(pool.map(lambda port: _connect(check.host, port, check.timeout).open, asked))
         return OpenPorts(tuple(port for port, is_open in zip(asked, seen, strict=True) if is_open))
+
+    @_probe.register
+    def _units(self, check: UnitsCheck) -> Observation:
+        failed = self._host.failed_units()
+        return FailedUnits(tuple(name for name in failed if not check.units or name in check.units))
+
+    @_probe.register
+    def _reboot(self, _check: RebootCheck) -> Observation:
+        return RebootWanted(self._host.reboot_wanted_since(), datetime.now(timezone.utc))
 
     def _replied(self, check: PostgresCheck | RedisCheck, argv: list[str], stdin: str | None) -> Observation:
         container = self._host.docker.running_container(check.stack, check.service)["Id"]

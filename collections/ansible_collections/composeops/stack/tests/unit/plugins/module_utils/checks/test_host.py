@@ -11,7 +11,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.backup.model impo
 from ansible_collections.composeops.stack.plugins.module_utils.checks import host
 from ansible_collections.composeops.stack.plugins.module_utils.checks.host import published_ports
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
-from ansible_collections.composeops.stack.plugins.module_utils.io.runner import CommandRunner
+from ansible_collections.composeops.stack.plugins.module_utils.io.runner import CommandRunner, Completed
 
 
 @pytest.mark.parametrize(
@@ -67,3 +67,22 @@ def test_drills_are_set_up_since_their_timer_was_written(monkeypatch: pytest.Mon
     timer.write_text("")
     os.utime(timer, (0, 0))
     assert local.drilled_since("database") == datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+def test_failed_units_are_read_as_systemd_lists_them() -> None:
+    class Systemctl:
+        def run(self, argv: list[str], **_options: object) -> Completed:
+            said = "a.service loaded failed failed What a does\nb@x.timer not-found failed failed b@x.timer\n"
+            return Completed(tuple(argv), 0, said, "")
+
+    assert host.LocalHost(Systemctl()).failed_units() == ["a.service", "b@x.timer"]
+
+
+def test_the_age_of_a_wish_for_a_reboot_is_that_of_its_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    wish = tmp_path / "reboot-required"
+    monkeypatch.setattr(host, "REBOOT_REQUIRED", str(wish))
+    local = host.LocalHost(CommandRunner())
+    assert local.reboot_wanted_since() is None
+    wish.touch()
+    os.utime(wish, (1_700_000_000, 1_700_000_000))
+    assert local.reboot_wanted_since() == datetime.fromtimestamp(1_700_000_000, timezone.utc)

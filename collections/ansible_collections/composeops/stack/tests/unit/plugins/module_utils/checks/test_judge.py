@@ -17,9 +17,11 @@ from ansible_collections.composeops.stack.plugins.module_utils.checks.model impo
     LogCheck,
     MongoCheck,
     PostgresCheck,
+    RebootCheck,
     RedisCheck,
     TcpCheck,
     TcpExpectation,
+    UnitsCheck,
     Verdict,
     VerifiedAgeCheck,
     WalLagCheck,
@@ -30,6 +32,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.checks.observatio
     Container,
     Containers,
     Echoed,
+    FailedUnits,
     Failure,
     Lines,
     NewestBackup,
@@ -37,6 +40,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.checks.observatio
     OpenPorts,
     Port,
     ProvenBackups,
+    RebootWanted,
     Replied,
     Served,
     Unsent,
@@ -277,3 +281,20 @@ def test_backups_that_nobody_proved_are_not(observation: ProvenBackups, reason: 
     verdict = judge(PROVEN, observation)
     assert (verdict.ok, verdict.reason) == (False, reason)
     assert "playbooks/" in verdict.remedy
+
+
+def test_a_failed_unit_is_named() -> None:
+    assert judge(UnitsCheck("host"), FailedUnits(())).ok
+    verdict = judge(UnitsCheck("host"), FailedUnits(("apt-daily-upgrade.service", "a.service")))
+    assert not verdict.ok
+    assert verdict.reason == "apt-daily-upgrade.service, a.service failed."
+    assert "systemctl status apt-daily-upgrade.service" in verdict.remedy
+
+
+@pytest.mark.parametrize(("days", "ok"), [(None, True), (1, True), (7, True), (7.1, False), (30, False)])
+def test_an_update_may_wait_for_a_reboot_for_a_while(days: float | None, ok: bool) -> None:
+    now = datetime(2026, 11, 22, tzinfo=timezone.utc)
+    since = None if days is None else now - timedelta(days=days)
+    verdict = judge(RebootCheck("host"), RebootWanted(since, now))
+    assert verdict.ok is ok
+    assert ok or "longer than 7d" in verdict.reason

@@ -20,8 +20,10 @@ from ansible_collections.composeops.stack.plugins.module_utils.checks.model impo
     LogCheck,
     MongoCheck,
     PostgresCheck,
+    RebootCheck,
     RedisCheck,
     TcpCheck,
+    UnitsCheck,
     VerifiedAgeCheck,
     WalLagCheck,
     WebsocketCheck,
@@ -30,12 +32,14 @@ from ansible_collections.composeops.stack.plugins.module_utils.checks.observatio
     Answered,
     Container,
     Containers,
+    FailedUnits,
     Failure,
     Lines,
     NewestBackup,
     OpenPorts,
     Port,
     ProvenBackups,
+    RebootWanted,
     Replied,
     Served,
     Unsent,
@@ -124,6 +128,12 @@ class FakeHost:
 
     def unsent(self, source: str) -> Lag:
         return Lag(9, 42, "a gap")
+
+    def failed_units(self) -> list[str]:
+        return ["a.service", "b.service"]
+
+    def reboot_wanted_since(self) -> datetime | None:
+        return None
 
 
 def test_http_answer_is_observed() -> None:
@@ -298,3 +308,15 @@ def test_a_mongo_that_cannot_be_reached_is_an_observation() -> None:
     )
     assert isinstance(seen, Failure)
     assert "MongoDB at 127.0.0.1:27017 does not answer" in seen.message
+
+
+def test_units_that_are_not_asked_for_may_fail() -> None:
+    prober = Prober(FakeHost())
+    assert prober.probe(UnitsCheck("units")) == FailedUnits(("a.service", "b.service"))
+    assert prober.probe(UnitsCheck("units", units=("b.service", "c.service"))) == FailedUnits(("b.service",))
+
+
+def test_a_wish_for_a_reboot_is_observed() -> None:
+    seen = Prober(FakeHost()).probe(RebootCheck("reboot"))
+    assert isinstance(seen, RebootWanted)
+    assert seen.since is None

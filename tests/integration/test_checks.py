@@ -58,6 +58,22 @@ def test_what_is_as_declared_passes(host: BedHost) -> None:
     assert result["summary"][1]["rows"] == [[f"http://127.0.0.1:{PORT}/page.json", "200", "-"]]
 
 
+def test_a_unit_that_failed_and_a_reboot_that_waits_are_told(host: BedHost) -> None:
+    units = {"name": "units", "type": "units", "attempts": 1}
+    mine = {**units, "name": "mine", "units": ["composeops-test-failing.service"]}
+    reboot = {"name": "reboot", "type": "reboot", "attempts": 1}
+    good = checked(host, units, mine, reboot)
+    assert not good["failed"], good["msg"]
+    host.run("systemd-run --quiet --wait --unit=composeops-test-failing false; touch -d -8days /run/reboot-required")
+    try:
+        result = checked(host, units, mine, reboot)
+    finally:
+        host.run("systemctl reset-failed composeops-test-failing; rm /run/reboot-required", check=True)
+    assert [check["ok"] for check in result["checks"]] == [False, False, False]
+    assert "composeops-test-failing.service failed." in result["msg"]
+    assert "waited for a reboot for longer than 7d" in result["msg"]
+
+
 def test_every_failure_is_named_with_its_reason_and_next_step(host: BedHost) -> None:
     checked(host, OPEN)
     wrong = {**PAGE, "attempts": 1, "expect": {"json": {"version": "2.0"}}}

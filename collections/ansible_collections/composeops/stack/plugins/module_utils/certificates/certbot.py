@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
 from ansible_collections.composeops.stack.plugins.module_utils.certificates import account, credentials, directory
 from ansible_collections.composeops.stack.plugins.module_utils.certificates.model import Authority, WantedCertificate
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
+from ansible_collections.composeops.stack.plugins.module_utils.io import files
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Completed, Runner
 
 TIMEOUT = 300.0
@@ -32,6 +33,8 @@ _NOISE = re.compile(
     r"|All renewals failed|The following certificates could not be renewed|\d+ renew failure)|\(failure\)$|^\s*$"
 )
 _RETRY_AFTER = re.compile(r"retry after (\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)")
+_RATE_LIMITED = "urn:ietf:params:acme:error:rateLimited"
+_RETRY_HEADER = re.compile(r"^Retry-After:\s*(\d+)\s*$", re.IGNORECASE | re.MULTILINE)
 _VERSION = re.compile(r"certbot (\d+)\.(\d+)")
 
 
@@ -136,7 +139,7 @@ def output(completed: Completed) -> str:
 def refused(wanted: WantedCertificate, authority: Authority, completed: Completed) -> Refused:
     """Return the error that says why there is no certificate, and when to ask again where that is known."""
     said = complaint(output(completed))
-    retry_at = retry_time(said)
+    retry_at = retry_time(said) or _logged_retry_time(files.read_text(LOG) or "", datetime.now(timezone.utc))
     error = Refused(
         f"{wanted.site}: certbot got no certificate for {', '.join(wanted.names)} from {authority.directory}: {said}",
         f"Its rate limit ends at {retry_at:%Y-%m-%d %H:%M} UTC; asking before that is in vain. {NEXT_STEP}"
@@ -151,6 +154,13 @@ def retry_time(said: str) -> datetime | None:
     """Return when the authority will listen again, in the words in which Let's Encrypt tells of rate limits."""
     found = _RETRY_AFTER.search(said)
     return datetime.fromisoformat(f"{found[1]}T{found[2]}").replace(tzinfo=timezone.utc) if found else None
+
+
+def _logged_retry_time(log: str, now: datetime) -> datetime | None:
+    """Return when the authority will listen again, by the header of its last answer in certbot's log of one run."""
+    _, limited, after = log.rpartition("HTTP 429")
+    found = _RETRY_HEADER.search(after) if limited and _RATE_LIMITED in after else None
+    return now + timedelta(seconds=int(found[1])) if found else None
 
 
 def complaint(output: str) -> str:

@@ -226,3 +226,37 @@ def test_a_renewal_leaves_to_certbot_whether_it_is_time() -> None:
         ["certbot", "renew", "--non-interactive", "--no-random-sleep-on-renew", "--cert-name", "a.test"]
     ]
     assert runner.environments == [{"REQUESTS_CA_BUNDLE": "/ca"}]
+
+
+LOGGED = """\
+DEBUG:acme.client:Received response:
+HTTP {status}
+Content-Type: application/problem+json
+Retry-After: 7200
+
+{{
+  "type": "urn:ietf:params:acme:error:{kind}"
+}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("log", "limited"),
+    [
+        (LOGGED.format(status=429, kind="rateLimited"), True),
+        (LOGGED.format(status=400, kind="malformed"), False),
+        ("", False),
+    ],
+    ids=["rate-limited", "anything-else", "no-log"],
+)
+def test_a_rate_limit_may_tell_its_end_in_a_header_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log: str, limited: bool
+) -> None:
+    (tmp_path / "letsencrypt.log").write_text(log)
+    monkeypatch.setattr(certbot, "LOG", str(tmp_path / "letsencrypt.log"))
+    runner = RecordedRunner(lambda argv: (1, "", "An unexpected error occurred:\ntoo much\n"))
+    with pytest.raises(certbot.Refused) as raised:
+        certbot.issue(runner, WANTED, Authority(), "/w", replace=False)
+    asked = datetime.now(timezone.utc)
+    assert (raised.value.retry_at is not None) is limited
+    assert not raised.value.retry_at or abs((raised.value.retry_at - asked).total_seconds() - 7200) < 60

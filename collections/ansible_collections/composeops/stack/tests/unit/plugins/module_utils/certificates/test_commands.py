@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from ansible_collections.composeops.stack.plugins.module_utils.certificates import (
@@ -120,7 +121,10 @@ def test_a_provided_certificate_is_not_renewed_and_cannot_be_revoked_here(
     theirs = (WantedCertificate("c.test", ("c.test",), provided=Provided("/c", "/k")),)
     monkeypatch.setattr(settings, "read", lambda: Settings(theirs))
     monkeypatch.setattr(lineage, "names", lambda: [])
+    asked: list[WantedCertificate] = []
+    monkeypatch.setattr(commands, "Renewer", lambda *arguments: SimpleNamespace(renew=asked.append))
     assert run("renew") == 0
+    assert asked == []
     with pytest.raises(ComposeOpsError, match="was provided"):
         run("revoke", "c.test")
 

@@ -28,3 +28,14 @@ def test_no_handshake_is_no_certificate() -> None:
     assert served_fingerprint("a.test", port=free_port()) is None
     with http_server(never) as plain:
         assert served_fingerprint("a.test", port=plain) is None
+
+
+def test_a_wildcard_is_asked_for_by_a_name_that_it_covers(tmp_path: Path) -> None:
+    live = letsencrypt.issue(tmp_path, "a.test")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(live / "fullchain.pem", live / "privkey.pem")
+    asked: list[str | None] = []
+    context.sni_callback = lambda connection, name, own: asked.append(name)
+    with http_server(never, tls=context) as port:
+        assert served_fingerprint("*.a.test", port=port)
+    assert asked == ["composeops-probe.a.test"]

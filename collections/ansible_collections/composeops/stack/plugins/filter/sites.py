@@ -50,7 +50,6 @@ def _filled(name: str, value: Any, values: Mapping[str, str]) -> Any:
 
 
 ANSWERS = (
-    "routes",
     "redirect_to_https",
     "client_max_body_size",
     "headers",
@@ -69,8 +68,15 @@ ANSWERS = (
 
 
 def certified_sites(sites: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return the sites with what certificates depend on, so that no hash of a password goes where none is needed."""
-    return [{key: value for key, value in site.items() if key not in ANSWERS} for site in sites]
+    """Return the sites with what certificates depend on, so that no hash of a password goes where none is needed.
+
+    Their routes stay, because no site is one without them.
+    """
+    return [{**_without_answers(site), "routes": [_without_answers(one) for one in site["routes"]]} for site in sites]
+
+
+def _without_answers(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in entry.items() if key not in ANSWERS}
 
 
 class FilterModule:

@@ -54,6 +54,10 @@ def test_a_name_that_no_certificate_can_have_is_refused() -> None:
 
 
 def test_certificates_are_told_names_and_no_hash_of_a_password() -> None:
-    site = {"name": "a.test", "aliases": ["b.test"], "hsts": "never", "routes": [], "basic_auth": {"users": {"a": "b"}}}
+    users = {"users": {"a": "b"}}
+    route = {"path": "/", "stack": "shop", "service": "web", "port": 80}
+    site = {"name": "a.test", "aliases": ["b.test"], "hsts": "never", "basic_auth": users}
     certified = FilterModule().filters()["certified_sites"]
-    assert certified([site]) == [{"name": "a.test", "aliases": ["b.test"], "hsts": "never"}]
+    assert certified([{**site, "routes": [{**route, "basic_auth": users}]}]) == [
+        {"name": "a.test", "aliases": ["b.test"], "hsts": "never", "routes": [route]}
+    ]

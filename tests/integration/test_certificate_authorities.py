@@ -171,11 +171,10 @@ def test_a_certificate_that_its_authority_wants_replaced_is_replaced_by_the_time
     assert edge.host.run(RENEW).stdout.splitlines()[0] == f"{APP}: looked after"
     assert edge.serial(APP) == kept
     # Who revokes a certificate moves its window into the past. The hour in which not to ask again is over, too.
-    edge.host.run(
-        "REQUESTS_CA_BUNDLE=/etc/composeops/acme-ca.pem certbot revoke --non-interactive --no-delete-after-revoke"
-        f" --cert-name {APP}; rm -f /var/lib/composeops/certificates/{APP}.json",
-        check=True,
-    )
+    revoke = f"certbot revoke --non-interactive --no-delete-after-revoke --cert-name {APP}"
+    revoked = edge.host.run(f"REQUESTS_CA_BUNDLE=/etc/composeops/acme-ca.pem {revoke}")
+    assert revoked.ok or "already revoked" in revoked.stderr, revoked
+    edge.host.run(f"rm -f /var/lib/composeops/certificates/{APP}.json", check=True)
     edge.host.run("systemctl start certbot.service", check=True)
     journal = edge.host.output("journalctl --unit certbot.service --output cat --lines 20")
     assert f"{APP}: {edge_directory(edge)} wants it replaced since" in journal

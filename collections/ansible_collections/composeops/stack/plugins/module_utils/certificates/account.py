@@ -14,7 +14,9 @@ FORGOTTEN = "forgotten"
 """Beside those that certbot finds: an account's key may still be wanted to revoke what it was given."""
 
 _UNKNOWN = re.compile(
-    r"accountDoesNotExist|account that does not exist|Account \S+ not found|Account is not valid, has status",
+    r"accountDoesNotExist|account that does not exist|Account \S+ not found|Account is not valid, has status"
+    # certbot's own word, for the account of a certificate that was put aside because of another certificate.
+    r"|Account at \S+ does not exist",
     re.IGNORECASE,
 )
 

@@ -168,6 +168,14 @@ def test_an_account_that_the_authority_forgot_is_registered_again(host: Host) ->
     assert host.commands == ["renew", "certonly", "certonly"]
 
 
+def test_a_certificate_whose_account_went_with_anothers_gets_the_new_one(host: Host) -> None:
+    host.refusals = [
+        "Failed to renew certificate a.test with error: Account at /etc/letsencrypt/accounts/x does not exist\n"
+    ]
+    assert host.renew() == []
+    assert host.commands == ["renew", "certonly"]
+
+
 def test_names_stay_proven_in_the_way_they_were(host: Host) -> None:
     host.issue(authenticator="dns-rfc2136")
     host.window = PAST

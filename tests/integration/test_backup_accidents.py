@@ -15,6 +15,7 @@ import pytest
 
 from tests.integration.backup_host import (  # noqa: F401 (a fixture)
     DATABASE,
+    POSTGRES_CONTAINER,
     REDIS,
     SETTINGS,
     STATE,
@@ -52,21 +53,49 @@ def fault(store: S3Proxy) -> Iterator[None]:
     store.clear()
 
 
-PING = """\
-import select, socket, sys, time
-connection = socket.create_connection((sys.argv[1], 6379))
-connection.sendall(b"AUTH " + open(sys.argv[2], "rb").read().strip() + b"\\r\\n")
-assert connection.recv(99).startswith(b"+OK")
-seconds, taken, began = float(sys.argv[3]), [], time.monotonic()
-while time.monotonic() - began < seconds or (not seconds and not select.select([sys.stdin], [], [], 0)[0]):
+CLIENT = """\
+import select, socket, subprocess, sys, time
+
+def redis(command, answer):
+    connection = socket.create_connection((sys.argv[2], 6379))
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    def ask(text):
+        connection.sendall(text + b"\\r\\n")
+        return connection.recv(99)
+    assert ask(b"AUTH " + open("/srv/backuptest/redis", "rb").read().strip()) == b"+OK\\r\\n"
+    def once(number):
+        said = ask(command % number if b"%" in command else command)
+        assert said == answer, said
+    return once, connection.close
+
+def postgres():
+    psql = subprocess.Popen(sys.argv[2:], stdin=subprocess.PIPE)
+    def once(number):
+        psql.stdin.write(b"INSERT INTO written VALUES (%d);\\n" % number)
+        psql.stdin.flush()
+    def end():
+        psql.stdin.close()
+        assert psql.wait() == 0
+    return once, end
+
+once, end = {
+    "ping": lambda: redis(b"PING", b"+PONG\\r\\n"),
+    "set": lambda: redis(b"SET written:%d " + b"x" * 1024, b"+OK\\r\\n"),
+    "insert": postgres,
+}[sys.argv[1]]()
+taken, due = [], time.perf_counter()
+while not select.select([sys.stdin], [], [], max(0, due - time.perf_counter()))[0]:
+    due = max(due + 0.002, time.perf_counter() - 0.1)
     sent = time.perf_counter()
-    connection.sendall(b"PING\\r\\n")
-    connection.recv(99)
+    once(len(taken))
     taken.append(time.perf_counter() - sent)
-    time.sleep(0.002)
-print(sorted(taken)[int(len(taken) * 0.99)] * 1000)
+end()
+print(len(taken), sorted(taken)[int(len(taken) * 0.99)] * 1000)
 """
-"""What asks Redis on the host, for so many seconds or until something can be read."""
+"""A client on the host with one connection that asks 500 times in a second until its input says something.
+
+It prints how often it asked, and the 99th percentile of what an answer took, in ms.
+"""
 
 
 def parts(answer: Fault, *, after: int = 0, first: int = 10**6) -> Callable[[Request], Fault]:
@@ -199,60 +228,54 @@ def test_a_disk_that_is_full_stops_a_restore_before_anything_is_replaced(bench: 
     assert bench.program(f"restore {DATABASE} --unverified").ok
 
 
-def test_no_write_fails_while_backups_run_and_redis_answers(bench: BackupHost, store: S3Proxy) -> None:
+class Client:
+    """One that runs on the host until it is stopped."""
+
+    def __init__(self, bench: BackupHost, *arguments: str) -> None:
+        self._bench = bench
+        self._fifo = f"/run/client.{arguments[0]}"
+        self._said: list[str] = []
+        bench.host.write("/run/client.py", CLIENT)
+        bench.host.run(f"rm -f {self._fifo}; mkfifo -m 600 {self._fifo}", check=True)
+        command = f"python3 /run/client.py {' '.join(arguments)} <> {self._fifo}"
+        self._thread = threading.Thread(target=lambda: self._said.append(bench.host.output(command)))
+        self._thread.start()
+
+    def stop(self) -> tuple[int, float]:
+        """Return how often it asked, and the 99th percentile of the answers' times in ms; none may have failed."""
+        self._bench.host.run(f"echo > {self._fifo}", check=True)
+        self._thread.join()
+        (said,) = self._said
+        count, percentile = said.split()
+        return int(count), float(percentile)
+
+
+def test_no_write_fails_while_scheduled_backups_run_and_redis_answers(bench: BackupHost, store: S3Proxy) -> None:
     """The latencies are printed: on a machine that does other things, they are no property of a backup."""
     bench.psql("CREATE TABLE written (number int PRIMARY KEY)")
     fill = 'for n = 1, 200000 do redis.call("SET", "filler:" .. n, string.rep("x", 200)) end'
     bench.redis("EVAL", fill, "0")
-    idle = pings(bench, seconds=5)
-    stop, failures, count = threading.Event(), list[str](), 0
-
-    def write() -> None:
-        nonlocal count
-        while not stop.is_set():
-            count += 1
-            try:
-                bench.psql(f"INSERT INTO written VALUES ({count})")  # noqa: S608 (a number of ours)
-                bench.redis("SET", f"written:{count}", "x")
-            except AssertionError as error:
-                failures.append(str(error))
-
-    writer = threading.Thread(target=write)
-    writer.start()
-    writing = pings(bench, seconds=5)
-    taken: list[Completed] = []
-    backups = threading.Thread(target=lambda: taken.extend(run(bench, source) for source in (DATABASE, REDIS)))
-    backups.start()
-    busy = pings(bench, while_running=backups)
-    stop.set()
-    writer.join()
-    assert [one.ok for one in taken] == [True, True], taken
-    assert failures == []
-    assert count > 1
-    assert bench.psql("SELECT count(*) FROM written") == str(count)
-    print(f"\nPING of Redis, p99 in ms: {idle:.2f} idle, {writing:.2f} under writes, {busy:.2f} with backups as well")
-
-
-def pings(bench: BackupHost, *, seconds: float = 0, while_running: threading.Thread | None = None) -> float:
-    """Return the 99th percentile of what Redis takes to answer a PING, in ms, measured on the host."""
-    bench.host.write("/run/ping.py", PING)
     address = bench.host.output(
         "docker inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' backuptest-redis-1"
-    )
-    if while_running is None:
-        return float(bench.host.output(f"python3 /run/ping.py {address} /srv/backuptest/redis {seconds}"))
-    bench.host.run("rm -f /run/ping.stop; mkfifo -m 600 /run/ping.stop", check=True)
-    measured: list[str] = []
-    ping = threading.Thread(
-        target=lambda: measured.append(
-            bench.host.output(f"python3 /run/ping.py {address} /srv/backuptest/redis 0 <> /run/ping.stop")
-        )
-    )
-    ping.start()
-    while_running.join()
-    bench.host.run("echo > /run/ping.stop", check=True)
-    ping.join()
-    return float(measured[0])
+    ).strip()
+    psql = f"docker exec -i {POSTGRES_CONTAINER} psql -qX -v ON_ERROR_STOP=1 -U app app".split()
+
+    def percentile(condition: Callable[[], object]) -> float:
+        ping = Client(bench, "ping", address)
+        condition()
+        return ping.stop()[1]
+
+    idle = percentile(lambda: time.sleep(5))
+    writers = [Client(bench, "set", address), Client(bench, "insert", *psql)]
+    writing = percentile(lambda: time.sleep(5))
+    units = [f"composeops-backup@{source}.service" for source in (DATABASE, REDIS)]
+    ended: list[Completed] = []
+    busy = percentile(lambda: ended.extend(bench.host.run(f"systemctl start {unit}") for unit in units))
+    (keys, _), (rows, _) = [writer.stop() for writer in writers]
+    assert [one.ok for one in ended] == [True, True], ended
+    assert bench.psql("SELECT count(*) FROM written") == str(rows)
+    assert bench.redis("EXISTS", f"written:{keys - 1}") == "1"
+    print(f"\nPING of Redis, p99 in ms: {idle:.2f} idle, {writing:.2f} under writes, {busy:.2f} with backups as well")
 
 
 def test_a_host_deletes_nothing_and_its_key_could_not(bench: BackupHost, store: S3Proxy) -> None:

@@ -14,6 +14,7 @@ import pytest
 from tests.integration.bed_host import BedHost
 from tests.support import link_local, scan
 from tests.support.outside import Outside
+from tests.support.strangers import strangers
 
 SITES = ("app.petcare.com", "customer.petcare.com", "mobile-api.petcare.com")
 FAMILIES = ("IPv4", "IPv6")
@@ -103,3 +104,20 @@ def test_pet_11_ssh_and_web_are_the_only_ports_although_a_container_publishes_on
     addresses: dict[str, str], family: str
 ) -> None:
     assert scan.open_ports(addresses[family]) == [22, 80, 443]
+
+
+@pytest.mark.usefixtures("published")
+def test_pet_03_a_ban_holds_for_a_port_that_a_container_publishes(operator: BedHost) -> None:
+    """For once the port is open: whoever is banned is not let in all the same, and others are."""
+    opened = f"nft insert rule inet composeops forward tcp dport 80 ct original proto-dst {PUBLISHED} accept"
+    with strangers(2) as (guesser, neighbour):
+        assert not guesser.reaches(operator.address, PUBLISHED)
+        operator.run(opened, check=True)
+        try:
+            assert guesser.reaches(operator.address, PUBLISHED)
+            operator.run(f"fail2ban-client set sshd banip {guesser.address}", check=True)
+            reached = [one.reaches(operator.address, port) for port in (PUBLISHED, 443) for one in (guesser, neighbour)]
+            assert reached == [False, True, False, True]
+        finally:
+            operator.run(f"fail2ban-client set sshd unbanip {guesser.address}", check=True)
+            operator.run("systemctl reload composeops-firewall", check=True)

@@ -31,11 +31,12 @@ class BenchHost:
         self._logged([".venv/bin/ansible-playbook", "-i", str(inventory), str(HERE / "setup.yml")])
         self._logged(self._remote(["docker", "compose", "--project-directory", DIRECTORY, "up", "--detach", "--wait"]))
 
-    def fill(self, gigabytes: float) -> int:
-        """Fill the database, write the files that restores start from, and return the size of the plain dump."""
+    def fill(self, gigabytes: float, *, files: bool) -> int:
+        """Fill the database, write the ``files`` that restores start from, and return the size of the dump."""
         self._logged(self._remote(["python3", f"{DIRECTORY}/turn.py", "fill", str(gigabytes)]))
-        self._logged(self._remote(["python3", f"{DIRECTORY}/turn.py", "files"]))
-        return int(self._output(["stat", "--format=%s", "/srv/backup-bench/database.pgdump"]))
+        if files:
+            self._logged(self._remote(["python3", f"{DIRECTORY}/turn.py", "files"]))
+        return int(self._output(["python3", f"{DIRECTORY}/turn.py", "size"]))
 
     def tools(self) -> str:
         """Return the versions of the rivals."""

@@ -86,7 +86,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with bench_host.added(chosen.host, WORKSPACE / "log") as host:
             host.prepare()
-            dumped = host.fill(chosen.gigabytes)
+            dumped = host.fill(chosen.gigabytes, files="restore" in chosen.kind)
             facts |= {"dump": f"{dumped / 1e9:.2f} GB, {chosen.repetitions} repetitions", "tools": host.tools()}
             samples = measure(chosen, host)
     except HarnessError as error:

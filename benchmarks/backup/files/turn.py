@@ -1,6 +1,6 @@
 """One contestant's turn on the host that is measured; prints what it cost as a line of JSON.
 
-Usage: turn.py fill GIGABYTES | turn.py files | turn.py backup CONTESTANT | turn.py restore CONTESTANT
+Usage: turn.py fill GIGABYTES | turn.py files | turn.py size | turn.py backup CONTESTANT | turn.py restore CONTESTANT
 
 Everybody dumps the same database through the same container, encrypts to the same recipients, and sends to the same
 bucket over TLS. Nobody has a secret in an argument.
@@ -79,6 +79,8 @@ def psql(text: str, database: str = DATABASE) -> str:
 def fill(gigabytes: float) -> None:
     """Put about so much into the database, as dumped."""
     WORK.mkdir(mode=0o700, exist_ok=True)
+    for path in (PLAIN, CUSTOM):
+        path.unlink(missing_ok=True)
     AUTHORITY.write_text(STORE["ca"], encoding="utf-8")
     rows = int(ROWS_PER_GIGABYTE * gigabytes)
     psql(FILL.format(events=rows * 7 // 8, visits=rows // 8))
@@ -91,6 +93,14 @@ def dump_to_files() -> None:
         with path.open("wb") as stream:
             argv = ["docker", "exec", CONTAINER, "pg_dump", *LOGIN, *options, DATABASE]
             subprocess.run(argv, check=True, stdout=stream)
+
+
+def dump_size() -> int:
+    """Return the bytes of everybody's dump."""
+    if CUSTOM.exists():
+        return CUSTOM.stat().st_size
+    # Counted in the container: nothing has to be written, and the engine's stream is slow.
+    return int(run(["docker", "exec", CONTAINER, "sh", "-c", f"{' '.join(DUMP[3:])} | wc -c"]))
 
 
 def measure(argv: list[str], environment: dict[str, str]) -> str:
@@ -160,6 +170,8 @@ def main() -> None:
         fill(float(rest[0]))
     elif kind == "files":
         dump_to_files()
+    elif kind == "size":
+        print(dump_size())
     else:
         print({"backup": BACKUP, "restore": RESTORE}[kind][rest[0]]())
 

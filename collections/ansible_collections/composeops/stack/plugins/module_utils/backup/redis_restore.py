@@ -10,10 +10,10 @@ from typing import Any
 
 from ansible_collections.composeops.stack.plugins.module_utils.backup import (
     capacity,
+    file_swap,
     redis,
     redis_place,
     redis_scratch,
-    redis_swap,
 )
 from ansible_collections.composeops.stack.plugins.module_utils.backup.manifest import Manifest
 from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Source
@@ -48,14 +48,14 @@ def apply(job: Job, paths: Mapping[str, str]) -> Outcome:
     container, place = _target(job)
     loaded = redis_scratch.make(job, container, place, paths[redis.DUMP])
     check_backup(job.manifest, loaded)
-    journal = redis_swap.Journal(place.directory, place.names, _aside(job))
-    redis_swap.swap(job.runner, job.source, container, journal, job.state)
+    journal = file_swap.Journal(place.directory, place.names, _aside(job))
+    file_swap.swap(job.runner, job.source, container, journal, job.state)
     try:
         _wait_until_loaded(job, loaded)
     except BaseException:
-        redis_swap.undo(job.runner, job.source, container, journal, job.state)
+        file_swap.undo(job.runner, job.source, container, journal, job.state)
         raise
-    redis_swap.done(job.source, job.state)
+    file_swap.done(job.source, job.state)
     inside = f"docker exec {str(container['Name']).lstrip('/')}"
     return Outcome(
         kept=f"{place.directory}/{journal.aside} in the volume of {job.source.service}",

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.composeops.stack.plugins.module_utils.backup import capacity, redis_swap
+from ansible_collections.composeops.stack.plugins.module_utils.backup import capacity, file_swap
 from ansible_collections.composeops.stack.plugins.module_utils.backup.redis_place import Place
 from ansible_collections.composeops.stack.plugins.module_utils.backup.restorer import Job
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
@@ -31,7 +31,7 @@ DISK_FACTOR = 3
 _ROOM = f"""\
 set -eu
 cd "$1"
-rm -rf "{redis_swap.NEW}"
+rm -rf "{file_swap.NEW}"
 df -Pk . | tail -n 1
 stat -c %u:%g .
 """
@@ -39,10 +39,10 @@ stat -c %u:%g .
 _FILL = f"""\
 set -eu
 cd "$1"; dump=$2; owner=$3
-mkdir -m 700 "{redis_swap.NEW}"
-cp "{DUMP}" "{redis_swap.NEW}/$dump"
-chmod 600 "{redis_swap.NEW}/$dump"
-chown -R "$owner" "{redis_swap.NEW}"
+mkdir -m 700 "{file_swap.NEW}"
+cp "{DUMP}" "{file_swap.NEW}/$dump"
+chmod 600 "{file_swap.NEW}/$dump"
+chown -R "$owner" "{file_swap.NEW}"
 """
 
 
@@ -68,7 +68,7 @@ def counts(keyspace: Mapping[str, str], persistence: Mapping[str, str]) -> Loade
 def arguments(place: Place) -> list[str]:
     """Return the options of a server that reads the new dump and listens on nothing but its own socket."""
     options = [
-        *("--dir", f"{place.directory}/{redis_swap.NEW}", "--dbfilename", place.dump),
+        *("--dir", f"{place.directory}/{file_swap.NEW}", "--dbfilename", place.dump),
         *("--appendonly", "no", "--appendfilename", place.append_file, "--save", ""),
         *("--port", "0", "--unixsocket", SOCKET, "--daemonize", "no"),
     ]
@@ -77,21 +77,21 @@ def arguments(place: Place) -> list[str]:
 
 def make(job: Job, container: Mapping[str, Any], place: Place, path: str) -> Loaded:
     """Make the files of ``place`` from the dump at ``path``, ready to be swapped in; return what they hold."""
-    redis_swap.remove_helpers(job.runner, job.source)
+    file_swap.remove_helpers(job.runner, job.source)
     try:
         owner = _fill(job, container, place, path)
         return _load(job, container, place, owner)
     finally:
-        redis_swap.remove_helpers(job.runner, job.source)
+        file_swap.remove_helpers(job.runner, job.source)
 
 
 def _fill(job: Job, container: Mapping[str, Any], place: Place, path: str) -> str:
     """Put the dump where the throw-away server reads it; return the owner that the server's files have."""
-    answer = redis_swap.in_volumes(job.runner, job.source, container, _ROOM, [place.directory])
+    answer = file_swap.in_volumes(job.runner, job.source, container, _ROOM, [place.directory])
     room, owner = answer.splitlines()
     needed = DISK_FACTOR * os.path.getsize(path)
     capacity.require(f"The disk of {place.directory}", free=capacity.free_bytes(room), needed=needed)
-    redis_swap.in_volumes(
+    file_swap.in_volumes(
         job.runner,
         job.source,
         container,
@@ -103,7 +103,7 @@ def _fill(job: Job, container: Mapping[str, Any], place: Place, path: str) -> st
 
 
 def _load(job: Job, container: Mapping[str, Any], place: Place, owner: str) -> Loaded:
-    name = redis_swap.helper_name(job.source)
+    name = file_swap.helper_name(job.source)
     job.runner.run(
         [
             *("docker", "run", "--detach", "--name", name, "--network", "none", "--user", owner),

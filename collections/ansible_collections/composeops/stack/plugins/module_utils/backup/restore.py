@@ -14,6 +14,7 @@ from functools import partial
 from ansible_collections.composeops.stack.plugins.module_utils.backup import (
     archive_restore,
     catalogue,
+    file_swap,
     layout,
     mongo_restore,
     postgres_all,
@@ -21,7 +22,6 @@ from ansible_collections.composeops.stack.plugins.module_utils.backup import (
     postgres_restore,
     records,
     redis_restore,
-    redis_swap,
     report,
     trust,
 )
@@ -177,7 +177,7 @@ class Restore:
         os.makedirs(self._directory, mode=0o700, exist_ok=True)
         lock = records.lock_path(source.name, self._directory)
         with interruptible(), exclusive(lock, f"restore of {source.name}"), self._stack_run() as work:
-            notes = redis_swap.recover(source, self._runner, self._directory) if source.type in SWAPPED else []
+            notes = file_swap.recover(source, self._runner, self._directory) if source.type in SWAPPED else []
             chosen = self._choose()
             entry, job = chosen.entry, chosen.job
             key = self._key(job.manifest)

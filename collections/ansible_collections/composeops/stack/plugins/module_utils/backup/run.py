@@ -16,6 +16,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.backup import (
     aftermath,
     archive,
     catalogue,
+    file_swap,
     layout,
     manifest,
     mongo,
@@ -24,7 +25,6 @@ from ansible_collections.composeops.stack.plugins.module_utils.backup import (
     postgres_all,
     records,
     redis,
-    redis_swap,
 )
 from ansible_collections.composeops.stack.plugins.module_utils.backup.bandwidth import Pace
 from ansible_collections.composeops.stack.plugins.module_utils.backup.encoding import identity, programs
@@ -103,7 +103,7 @@ def take(
         )
         records.write(record, directory)
         try:
-            notes = redis_swap.recover(source, runner, directory) if source.type in (REDIS, POSTGRES_CLUSTER) else []
+            notes = file_swap.recover(source, runner, directory) if source.type in (REDIS, POSTGRES_CLUSTER) else []
             bucket = catalogue.open_bucket(settings.store)
             if settings.bandwidth:
                 bucket.pace(Pace(settings.bandwidth).wait)

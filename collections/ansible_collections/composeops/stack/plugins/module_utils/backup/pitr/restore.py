@@ -11,16 +11,16 @@ from datetime import datetime
 from typing import Any
 
 from ansible_collections.composeops.stack.plugins.module_utils.backup import (
+    file_swap,
     postgres,
     postgres_place,
     redis_place,
-    redis_swap,
 )
 from ansible_collections.composeops.stack.plugins.module_utils.backup import postgres_sql as names
+from ansible_collections.composeops.stack.plugins.module_utils.backup.file_swap import NEW, Journal
 from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr import base, scratch, server
 from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr.recovery import Recovery
 from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr.scratch import Recovered, Scratch
-from ansible_collections.composeops.stack.plugins.module_utils.backup.redis_swap import NEW, Journal
 from ansible_collections.composeops.stack.plugins.module_utils.backup.restorer import Job, Outcome, Restorer
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.io.docker import Docker
@@ -98,22 +98,22 @@ def apply(job: Job, paths: Mapping[str, str]) -> Outcome:
         access=("--volumes-from", str(container["Id"])),
         parent=directory(container),
         new=NEW,
-        name=redis_swap.helper_name(job.source),
+        name=file_swap.helper_name(job.source),
         options=server_options(container),
     )
     owner = place.unpack(paths[base.BASE], 2 * int(job.manifest.origin["bytes"]) + recovery.bytes, _left(job))
     with place.recovered(owner, job.log, scratch.up_to(recovery.target), job.deadline) as recovered:
         notes = _judge(job, recovery, recovered)
         _set_password(job, recovered)
-    listed = redis_swap.in_volumes(job.runner, job.source, container, _NAMES, [place.parent])
+    listed = file_swap.in_volumes(job.runner, job.source, container, _NAMES, [place.parent])
     journal = Journal(place.parent, tuple(listed.splitlines()), _aside(job))
-    redis_swap.swap(job.runner, job.source, container, journal, job.state)
+    file_swap.swap(job.runner, job.source, container, journal, job.state)
     try:
         _wait_until_serving(job, recovery)
     except BaseException:
-        redis_swap.undo(job.runner, job.source, container, journal, job.state)
+        file_swap.undo(job.runner, job.source, container, journal, job.state)
         raise
-    redis_swap.done(job.source, job.state)
+    file_swap.done(job.source, job.state)
     inside = f"docker exec {str(container['Name']).lstrip('/')}"
     return Outcome(
         kept=f"{place.parent}/{journal.aside} in the volume of {job.source.service}",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.composeops.stack.plugins.module_utils.backup.file_swap import NEW
 from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Source
 from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr import (
     base,
@@ -22,7 +23,6 @@ from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr impor
 from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr.plan import moment
 from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr.scratch import Scratch
 from ansible_collections.composeops.stack.plugins.module_utils.backup.postgres_place import Place
-from ansible_collections.composeops.stack.plugins.module_utils.backup.redis_swap import NEW
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.tests.unit.support.recorded import RecordedRunner
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.composeops.stack.plugins.module_utils.backup import redis_swap
+from ansible_collections.composeops.stack.plugins.module_utils.backup import file_swap
+from ansible_collections.composeops.stack.plugins.module_utils.backup.file_swap import NEW, Journal
 from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Source
-from ansible_collections.composeops.stack.plugins.module_utils.backup.redis_swap import NEW, Journal
 from ansible_collections.composeops.stack.plugins.module_utils.errors import CommandError, ComposeOpsError
 from ansible_collections.composeops.stack.tests.unit.support.recorded import RecordedRunner
 
@@ -61,27 +61,27 @@ SWAPPED = {
 
 
 def test_a_swap_puts_the_new_files_in_place_and_keeps_the_old(data: Path) -> None:
-    run(redis_swap._SWAP, data)
+    run(file_swap._SWAP, data)
     assert tree(data) == SWAPPED
-    assert run(redis_swap._STATE, data) == "replaced"
+    assert run(file_swap._STATE, data) == "replaced"
 
 
 def test_an_undo_puts_everything_back(data: Path) -> None:
-    run(redis_swap._SWAP, data)
-    run(redis_swap._UNDO, data)
+    run(file_swap._SWAP, data)
+    run(file_swap._UNDO, data)
     assert tree(data) == OLD
     assert not (data / ASIDE).exists()
 
 
 def test_an_undo_of_nothing_only_clears_away(data: Path) -> None:
-    run(redis_swap._UNDO, data)
+    run(file_swap._UNDO, data)
     assert tree(data) == OLD
 
 
 def test_new_files_where_there_were_none_are_taken_away_again(data: Path) -> None:
     subprocess.run(["rm", "-r", str(data / "appendonlydir")], check=True)
-    run(redis_swap._SWAP, data)
-    run(redis_swap._UNDO, data)
+    run(file_swap._SWAP, data)
+    run(file_swap._UNDO, data)
     assert tree(data) == {"dump.rdb": "old", "another": "not ours"}
 
 
@@ -106,24 +106,24 @@ def attempt(script: str, directory: Path, commands: int) -> bool:
 
 @pytest.mark.parametrize("commands", range(9))
 def test_a_swap_killed_anywhere_is_undone_or_was_whole(data: Path, commands: int) -> None:
-    finished = attempt(redis_swap._SWAP, data, commands)
-    if run(redis_swap._STATE, data) == "replaced":
+    finished = attempt(file_swap._SWAP, data, commands)
+    if run(file_swap._STATE, data) == "replaced":
         assert tree(data) == SWAPPED
     else:
         assert not finished
-        run(redis_swap._UNDO, data)
+        run(file_swap._UNDO, data)
         assert tree(data) == OLD
 
 
 @pytest.mark.parametrize("commands", range(10))
 def test_an_undo_killed_anywhere_is_completed_by_the_next(data: Path, commands: int) -> None:
-    run(redis_swap._SWAP, data)
-    attempt(redis_swap._UNDO, data, commands)
-    run(redis_swap._UNDO, data)
+    run(file_swap._SWAP, data)
+    attempt(file_swap._UNDO, data, commands)
+    run(file_swap._UNDO, data)
     assert tree(data) == OLD
 
 
-SCRIPTS = {redis_swap._SWAP: "swap", redis_swap._UNDO: "undo", redis_swap._STATE: "state"}
+SCRIPTS = {file_swap._SWAP: "swap", file_swap._UNDO: "undo", file_swap._STATE: "state"}
 
 
 class Engine:
@@ -143,7 +143,7 @@ class Engine:
             return 1, "", "No such container"
         step = argv[1]
         if step == "run":
-            step = {redis_swap._SWAP: "swap", redis_swap._UNDO: "undo", redis_swap._STATE: "state"}[
+            step = {file_swap._SWAP: "swap", file_swap._UNDO: "undo", file_swap._STATE: "state"}[
                 argv[argv.index("-c") + 1]
             ]
         self.done.append(step)
@@ -158,10 +158,10 @@ JOURNAL = Journal("/data", NAMES, ASIDE)
 
 def test_a_swap_stops_and_starts_the_server_and_leaves_its_journal_until_it_is_proven(tmp_path: Path) -> None:
     engine = Engine()
-    redis_swap.swap(RecordedRunner(engine), SOURCE, CONTAINER, JOURNAL, str(tmp_path))
+    file_swap.swap(RecordedRunner(engine), SOURCE, CONTAINER, JOURNAL, str(tmp_path))
     assert engine.done == ["stop", "swap", "start"]
     assert (tmp_path / "redis.restore.json").exists()
-    redis_swap.done(SOURCE, str(tmp_path))
+    file_swap.done(SOURCE, str(tmp_path))
     assert not (tmp_path / "redis.restore.json").exists()
 
 
@@ -178,7 +178,7 @@ def test_a_swap_that_fails_puts_the_old_files_back_and_starts_the_server(
 ) -> None:
     engine = Engine(fails=fails)
     with pytest.raises(CommandError):
-        redis_swap.swap(RecordedRunner(engine), SOURCE, CONTAINER, JOURNAL, str(tmp_path))
+        file_swap.swap(RecordedRunner(engine), SOURCE, CONTAINER, JOURNAL, str(tmp_path))
     assert engine.done == expected
     assert not (tmp_path / "redis.restore.json").exists()
 
@@ -186,7 +186,7 @@ def test_a_swap_that_fails_puts_the_old_files_back_and_starts_the_server(
 def test_the_server_is_started_even_when_its_files_cannot_be_put_back(tmp_path: Path) -> None:
     engine = Engine(fails="undo")
     with pytest.raises(CommandError, match="disk full"):
-        redis_swap.undo(RecordedRunner(engine), SOURCE, CONTAINER, JOURNAL, str(tmp_path))
+        file_swap.undo(RecordedRunner(engine), SOURCE, CONTAINER, JOURNAL, str(tmp_path))
     assert engine.done == ["stop", "undo", "start"]
 
 
@@ -203,7 +203,7 @@ def test_the_next_run_recovers_what_a_killed_one_left(
     content = {"directory": "/data", "names": list(NAMES), "aside": ASIDE}
     (tmp_path / "redis.restore.json").write_text(json.dumps(content))
     engine = Engine(state=state)
-    (note,) = redis_swap.recover(SOURCE, RecordedRunner(engine), str(tmp_path))
+    (note,) = file_swap.recover(SOURCE, RecordedRunner(engine), str(tmp_path))
     assert note.startswith(said)
     assert engine.done == expected
     assert not (tmp_path / "redis.restore.json").exists()
@@ -211,7 +211,7 @@ def test_the_next_run_recovers_what_a_killed_one_left(
 
 def test_there_is_nothing_to_recover_as_a_rule(tmp_path: Path) -> None:
     runner = RecordedRunner()
-    assert redis_swap.recover(SOURCE, runner, str(tmp_path)) == []
+    assert file_swap.recover(SOURCE, runner, str(tmp_path)) == []
     assert runner.calls == []
 
 
@@ -219,12 +219,12 @@ def test_a_container_that_is_gone_cannot_be_recovered(tmp_path: Path) -> None:
     content = {"directory": "/data", "names": list(NAMES), "aside": ASIDE}
     (tmp_path / "redis.restore.json").write_text(json.dumps(content))
     with pytest.raises(ComposeOpsError, match="is gone"):
-        redis_swap.recover(SOURCE, RecordedRunner(), str(tmp_path))
+        file_swap.recover(SOURCE, RecordedRunner(), str(tmp_path))
 
 
 def test_a_helper_sees_the_volumes_and_no_network() -> None:
     runner = RecordedRunner()
-    redis_swap.in_volumes(runner, SOURCE, CONTAINER, "true", ["/data"], mounts=["type=bind,source=/a,target=/b"])
+    file_swap.in_volumes(runner, SOURCE, CONTAINER, "true", ["/data"], mounts=["type=bind,source=/a,target=/b"])
     assert runner.calls == [
         [
             *("docker", "run", "--rm", "--name", "composeops-restore-petcare-redis-files", "--network", "none"),

@@ -1,6 +1,6 @@
 # Copyright: ComposeOps contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Puts restored Redis files in the place of the old ones while the server is stopped, and back when that fails.
+"""Puts restored files of a Redis or a PostgreSQL in the place of the old ones while it is stopped, and back on failure.
 
 The moves are renames inside the data directory, made by a container of their own, which goes on when this process
 is killed. A journal says that the server was stopped, so that the next run starts it again whatever happened.

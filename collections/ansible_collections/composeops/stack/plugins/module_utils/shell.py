@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -15,7 +15,7 @@ def exit_with(
     module: AnsibleModule,
     carry_out: Callable[[], dict[str, Any]],
     *,
-    after_failure: Callable[[ComposeOpsError], Mapping[str, Any]] = lambda error: {},
+    after_failure: Callable[[ComposeOpsError], Mapping[str, Any]] = lambda _error: {},
 ) -> None:
     """Carry out what the module was asked for, and exit with its result.
 
@@ -36,3 +36,8 @@ def exit_with(
     if result.pop("failed", False):
         module.fail_json(**result)
     module.exit_json(**result)
+
+
+def failing(result: dict[str, Any], problems: Sequence[str]) -> dict[str, Any]:
+    """Return the result of a run that did what it could; with ``problems`` it fails, and they are the message."""
+    return {**result, "failed": True, "msg": "\n".join(problems)} if problems else result

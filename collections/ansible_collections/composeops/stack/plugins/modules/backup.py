@@ -113,6 +113,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.errors import Com
 from ansible_collections.composeops.stack.plugins.module_utils.io.files import LockHeld, exclusive
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import CommandRunner
 from ansible_collections.composeops.stack.plugins.module_utils.io.s3 import Bucket, MissingLibrary
+from ansible_collections.composeops.stack.plugins.module_utils.shell import exit_with, failing
 
 ARGUMENT_SPEC: dict[str, Any] = {
     "sources": {"type": "list", "elements": "str", "default": []},
@@ -238,22 +239,14 @@ def _diff(configured: Settings, before: list[status.Status], after: dict[str, st
     ]
 
 
+def carry_out(params: dict[str, Any], *, check: bool) -> dict[str, Any]:
+    backups = Backups(params)
+    return backups.predict() if check else failing(*backups.apply())
+
+
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
-    problems: list[str] = []
-    try:
-        backups = Backups(module.params)
-        if module.check_mode:
-            result = backups.predict()
-        else:
-            result, problems = backups.apply()
-    except ComposeOpsError as error:
-        module.fail_json(msg=str(error))
-    if not module._diff:
-        del result["diff"]
-    if problems:
-        module.fail_json(msg="\n".join(problems), **result)
-    module.exit_json(**result)
+    exit_with(module, lambda: carry_out(module.params, check=module.check_mode))
 
 
 if __name__ == "__main__":

@@ -146,8 +146,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.composeops.stack.plugins.module_utils.backup import catalogue, settings, status
 from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr import measure
 from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr.lag import Lag
-from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import CommandRunner
+from ansible_collections.composeops.stack.plugins.module_utils.shell import exit_with
 
 ARGUMENT_SPEC: dict[str, Any] = {
     "sources": {"type": "list", "elements": "str", "default": []},
@@ -177,11 +177,7 @@ def _log(lag: Lag | None) -> dict[str, Any] | None:
 
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
-    try:
-        result = run(module.params)
-    except ComposeOpsError as error:
-        module.fail_json(msg=str(error))
-    module.exit_json(**result)
+    exit_with(module, lambda: run(module.params))
 
 
 if __name__ == "__main__":

@@ -233,7 +233,8 @@ from ansible_collections.composeops.stack.plugins.module_utils.backup.retention.
     carry_out,
     decide,
 )
-from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError, InvalidInput
+from ansible_collections.composeops.stack.plugins.module_utils.errors import InvalidInput
+from ansible_collections.composeops.stack.plugins.module_utils.shell import exit_with
 
 ALL = 100
 POLICY: dict[str, Any] = {
@@ -310,24 +311,25 @@ def happened(done: Done) -> dict[str, Any]:
     }
 
 
+def run(params: dict[str, Any], done: Done, *, check: bool) -> dict[str, Any]:
+    asked = wanted(params)
+    bucket = catalogue.open_bucket(Store(**params["store"]))
+    decided = decide(bucket, asked, catalogue.now())
+    result = predicted(decided, check=check)
+    if not check:
+        carry_out(bucket, decided, done)
+        result.update(happened(done))
+    return {**result, "warnings": [*decided.notes, *done.notes]}
+
+
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
     done = Done()
-    try:
-        asked = wanted(module.params)
-        bucket = catalogue.open_bucket(Store(**module.params["store"]))
-        decided = decide(bucket, asked, catalogue.now())
-        result = predicted(decided, check=module.check_mode)
-        if not module.check_mode:
-            carry_out(bucket, decided, done)
-            result.update(happened(done))
-    except ComposeOpsError as error:
-        module.fail_json(msg=str(error), **happened(done))
-    for note in (*decided.notes, *done.notes):
-        module.warn(note)
-    if not module._diff:
-        del result["diff"]
-    module.exit_json(**result)
+    exit_with(
+        module,
+        lambda: run(module.params, done, check=module.check_mode),
+        after_failure=lambda _error: happened(done),
+    )
 
 
 if __name__ == "__main__":

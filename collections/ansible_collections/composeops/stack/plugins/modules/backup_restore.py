@@ -172,8 +172,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.composeops.stack.plugins.module_utils.backup import settings
 from ansible_collections.composeops.stack.plugins.module_utils.backup.restore import NEWEST, By, Plan, Restore, Restored
 from ansible_collections.composeops.stack.plugins.module_utils.backup.trust import Told
-from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import CommandRunner
+from ansible_collections.composeops.stack.plugins.module_utils.shell import exit_with
 
 ARGUMENT_SPEC: dict[str, Any] = {
     "source": {"type": "str", "required": True},
@@ -249,15 +249,7 @@ def _done(name: str, restored: Restored) -> dict[str, Any]:
 
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
-    try:
-        result = run(module.params, check=module.check_mode)
-    except ComposeOpsError as error:
-        for note in error.notes:
-            module.warn(note)
-        module.fail_json(msg=str(error))
-    if not module._diff:
-        del result["diff"]
-    module.exit_json(**result)
+    exit_with(module, lambda: run(module.params, check=module.check_mode))
 
 
 if __name__ == "__main__":

@@ -159,6 +159,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.backup.verificati
 from ansible_collections.composeops.stack.plugins.module_utils.backup.verification.run import NEWEST, Verifying, Wanted
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError, InvalidInput
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import CommandRunner
+from ansible_collections.composeops.stack.plugins.module_utils.shell import exit_with, failing
 
 ARGUMENT_SPEC: dict[str, Any] = {
     "sources": {"type": "list", "elements": "str", "default": []},
@@ -255,22 +256,14 @@ def _diff(entries: list[Entry], after: dict[str, str]) -> list[dict[str, str]]:
     ]
 
 
+def run(params: dict[str, Any], *, check: bool) -> dict[str, Any]:
+    drills = Drills(params, settings.require())
+    return predict(drills) if check else failing(*apply(drills))
+
+
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
-    problems: list[str] = []
-    try:
-        drills = Drills(module.params, settings.require())
-        if module.check_mode:
-            result = predict(drills)
-        else:
-            result, problems = apply(drills)
-    except ComposeOpsError as error:
-        module.fail_json(msg=str(error))
-    if not module._diff:
-        del result["diff"]
-    if problems:
-        module.fail_json(msg="\n".join(problems), **result)
-    module.exit_json(**result)
+    exit_with(module, lambda: run(module.params, check=module.check_mode))
 
 
 if __name__ == "__main__":

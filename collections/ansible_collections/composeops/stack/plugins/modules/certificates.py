@@ -329,6 +329,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.edge.render impor
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError, InvalidInput
 from ansible_collections.composeops.stack.plugins.module_utils.io import files
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import CommandRunner
+from ansible_collections.composeops.stack.plugins.module_utils.shell import exit_with, failing
 
 SITE_OPTIONS: dict[str, Any] = {
     **{name: declared.SITE_OPTIONS[name] for name in ("name", "aliases", "hsts", "certificate")},
@@ -543,20 +544,15 @@ def _diff(header: str, before: str, after: str) -> dict[str, str]:
     return {"before_header": header, "after_header": header, "before": before, "after": after}
 
 
+def run(params: dict[str, Any], *, check: bool) -> dict[str, Any]:
+    certificates = Certificates(params)
+    result, problems = certificates.run(check=check)
+    return failing({**result, "warnings": certificates.warnings()}, problems)
+
+
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
-    try:
-        certificates = Certificates(module.params)
-        result, problems = certificates.run(check=module.check_mode)
-        for warning in certificates.warnings():
-            module.warn(warning)
-    except ComposeOpsError as error:
-        module.fail_json(msg=str(error))
-    if not module._diff:
-        del result["diff"]
-    if problems:
-        module.fail_json(msg="\n".join(problems), **result)
-    module.exit_json(**result)
+    exit_with(module, lambda: run(module.params, check=module.check_mode))
 
 
 if __name__ == "__main__":

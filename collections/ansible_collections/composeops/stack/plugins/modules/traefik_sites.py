@@ -124,6 +124,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.io.runner import 
 from ansible_collections.composeops.stack.plugins.module_utils.io.traefik import Traefik
 from ansible_collections.composeops.stack.plugins.module_utils.release import state, traefik_file
 from ansible_collections.composeops.stack.plugins.module_utils.release.traefik_file import Choice
+from ansible_collections.composeops.stack.plugins.module_utils.shell import exit_with
 
 ARGUMENT_SPEC: dict[str, Any] = {
     "sites": {"type": "list", "elements": "dict", "required": True, "options": SITE_OPTIONS},
@@ -279,13 +280,7 @@ def publish(edge: Edge, sites: tuple[Site, ...], endpoints: Endpoints, hsts: fro
 
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
-    try:
-        result = run(module.params, check=module.check_mode)
-    except ComposeOpsError as error:
-        module.fail_json(msg=str(error))
-    if not module._diff:
-        del result["diff"]
-    module.exit_json(**result)
+    exit_with(module, lambda: run(module.params, check=module.check_mode))
 
 
 if __name__ == "__main__":

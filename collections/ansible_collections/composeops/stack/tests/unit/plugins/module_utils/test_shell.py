@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
-from ansible_collections.composeops.stack.plugins.module_utils.shell import exit_with
+from ansible_collections.composeops.stack.plugins.module_utils.shell import exit_with, failing
 
 
 class Exited(Exception):
@@ -71,3 +71,9 @@ def test_an_error_is_the_message_and_its_notes_are_warnings() -> None:
 def test_what_is_returned_beside_an_error_is_the_modules_choice() -> None:
     found = ended(Module(), ComposeOpsError("No."), after_failure=lambda error: {"changed": error.remedy == ""})
     assert found == {"failed": True, "msg": "No.", "changed": True}
+
+
+def test_what_could_not_be_done_fails_the_module_and_the_rest_is_returned() -> None:
+    result = {"changed": True}
+    assert failing(result, []) == result
+    assert failing(result, ["one", "two"]) == {"changed": True, "failed": True, "msg": "one\ntwo"}

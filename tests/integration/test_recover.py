@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,15 @@ import yaml
 from botocore.config import Config
 
 from tests.integration.bed_host import ROOT, BedHost, PlaybookRun
+from tests.integration.pitr_host import LOAD, written
 
 pytestmark = pytest.mark.bed
 
 STACK = "recovertest"
+LEDGER = "ledger"
+"""The service whose log goes to the bucket."""
+PROMISED = 60.0
+"""Seconds of its writes that a lost host may cost."""
 COMPOSE = """\
 services:
   web:
@@ -29,20 +35,23 @@ services:
     environment: {DB_PASSWORD: "${DB_PASSWORD}"}
     volumes: ["uploads:/srv/uploads"]
     healthcheck: {test: [CMD, nginx, -t, -q], interval: 1s, retries: 30}
-  postgres:
-    image: postgres:15-alpine
+  postgres: &postgres
+    image: postgres:17-alpine
     environment: {POSTGRES_USER: app, POSTGRES_DB: app, POSTGRES_PASSWORD: "${DB_PASSWORD}"}
     volumes: ["postgres:/var/lib/postgresql/data"]
     healthcheck:
       test: [CMD, pg_isready, --quiet, --host=127.0.0.1, --username=app, --dbname=app]
       interval: 1s
       retries: 60
+  ledger:
+    <<: *postgres
+    volumes: ["ledger:/var/lib/postgresql/data"]
   redis:
     image: redis:7-alpine
     command: [redis-server, --appendonly, "yes"]
     volumes: ["redis:/data"]
     healthcheck: {test: [CMD, redis-cli, ping], interval: 1s, retries: 60}
-volumes: {postgres: {}, redis: {}, uploads: {}}
+volumes: {postgres: {}, ledger: {}, redis: {}, uploads: {}}
 """
 SETUP = """\
 - name: A host with a stack and its backups
@@ -84,6 +93,14 @@ class Site:
             "backup_sources": [
                 {"name": self.source("database"), "type": "postgres", "service": "postgres", "database": "app"}
                 | {"user": "app", "stack": STACK},
+                {
+                    "name": self.source(LEDGER),
+                    "type": "postgres_cluster",
+                    "service": LEDGER,
+                    "user": "app",
+                    "stack": STACK,
+                }
+                | {"password_secret": "DB_PASSWORD"},
                 {"name": self.source("redis"), "type": "redis", "service": "redis", "stack": STACK},
                 {"name": self.source("files"), "type": "files", "stack": STACK, "volumes": ["uploads"]}
                 | {"paths": [f"/etc/composeops/secrets/{STACK}.json"]},
@@ -119,12 +136,25 @@ class Site:
                 verify=authority.name,
                 config=Config(s3={"addressing_style": "path"}),
             )
-            for item in s3.list_objects_v2(Bucket=store["bucket"], Prefix=self.prefix).get("Contents", []):
-                s3.delete_object(Bucket=store["bucket"], Key=item["Key"])
+            for page in s3.get_paginator("list_objects_v2").paginate(Bucket=store["bucket"], Prefix=self.prefix):
+                for item in page.get("Contents", []):
+                    s3.delete_object(Bucket=store["bucket"], Key=item["Key"])
 
 
-def psql(host: BedHost, statement: str) -> str:
-    argv = ["docker", "exec", "-i", f"{STACK}-postgres-1", "psql", "-qAtX", "-v", "ON_ERROR_STOP=1", "-U", "app", "app"]
+def psql(host: BedHost, statement: str, service: str = "postgres") -> str:
+    argv = [
+        "docker",
+        "exec",
+        "-i",
+        f"{STACK}-{service}-1",
+        "psql",
+        "-qAtX",
+        "-v",
+        "ON_ERROR_STOP=1",
+        "-U",
+        "app",
+        "app",
+    ]
     completed = host.run(argv, stdin=statement)
     assert completed.ok, completed
     return completed.stdout.strip()
@@ -149,7 +179,9 @@ def site_fixture(host: BedHost, tmp_path_factory: pytest.TempPathFactory) -> Ite
         assert run.ok, run.output
         yield site
     finally:
-        for source in ("database", "redis", "files"):
+        host.run(f"systemctl disable --now composeops-wal@{site.source(LEDGER)}.service")
+        host.run("systemctl stop recoverload; rm -f /srv/recoverload*")
+        for source in ("database", LEDGER, "redis", "files"):
             unit = f"composeops-*@{site.source(source)}.timer"
             host.run(f"systemctl disable --now '{unit}'; rm -f /etc/systemd/system/{unit}")
         host.module("composeops.stack.stack", {"name": STACK, "state": "absent"})
@@ -170,6 +202,42 @@ def empty_fixture(site: Site) -> Iterator[BedHost]:
         bed("host", "remove", name)
 
 
+def begin_ledger(site: Site) -> None:
+    """Begin to write to the server whose log is sent, when its base backup is there."""
+    host = site.host
+    psql(host, "CREATE TABLE acknowledged (n bigserial PRIMARY KEY)", LEDGER)
+    deadline = time.monotonic() + 120
+    while not (lag := host.run(f"composeops backup wal {site.source(LEDGER)} --lag")).ok:
+        assert time.monotonic() < deadline, lag
+        time.sleep(1)
+    host.write("/srv/recoverload", LOAD)
+    host.run("systemctl reset-failed recoverload.service")
+    load = f"python3 /srv/recoverload {STACK}-{LEDGER}-1 /srv/recoverload.written"
+    host.run(f"systemd-run --quiet --unit recoverload {load}", check=True)
+
+
+def lose_ledger(site: Site) -> float:
+    """Take the server, and what sends its log, away without a word; return when that was."""
+    # The default lag is 30 s: a drill of it waits until the log is in the bucket up to its beginning.
+    drilled = site.host.run(f"composeops drill {site.source(LEDGER)}")
+    assert drilled.ok, drilled
+    assert "level 4" in drilled.stdout
+    lost_at = float(site.host.output("date +%s.%N"))
+    site.host.run(f"systemctl kill --signal KILL composeops-wal@{site.source(LEDGER)}; docker kill {STACK}-{LEDGER}-1")
+    site.host.run(f"systemctl stop composeops-wal@{site.source(LEDGER)} recoverload")
+    return lost_at
+
+
+def hold_ledger(site: Site, empty: BedHost, lost_at: float) -> None:
+    """No more than promised is lost, and nothing in between."""
+    noted = written(site.host.read("/srv/recoverload.written"))
+    there = {int(number) for number in psql(empty, "SELECT n FROM acknowledged", LEDGER).split()}
+    newest = max(row.acknowledged for row in noted if row.number in there)
+    print(f"{len(there)} of {len(noted)} rows are there; the last {lost_at - newest:.1f} s are lost")
+    assert lost_at - newest <= PROMISED
+    assert all(row.acknowledged > newest for row in noted if row.number not in there)
+
+
 def write_until(stop: threading.Event, host: BedHost, acknowledged: list[int]) -> None:
     number = 0
     while not stop.is_set():
@@ -188,6 +256,8 @@ def test_a_lost_host_comes_back_on_an_empty_one(site: Site, empty: BedHost) -> N
     uploads = host.output(f"docker volume inspect -f '{{{{.Mountpoint}}}}' {STACK}_uploads")
     host.write(f"{uploads}/cat.txt", "meow\n", mode="0640")
 
+    begin_ledger(site)
+
     stop, acknowledged = threading.Event(), list[int]()
     writer = threading.Thread(target=write_until, args=(stop, host, acknowledged))
     writer.start()
@@ -195,12 +265,15 @@ def test_a_lost_host_comes_back_on_an_empty_one(site: Site, empty: BedHost) -> N
         while len(acknowledged) < 5 and writer.is_alive():
             stop.wait(0.05)
         before = len(acknowledged)
-        taken = host.run("composeops backup run --all")
+        dumped = " ".join(site.source(name) for name in ("database", "redis", "files"))
+        taken = host.run(f"composeops backup run {dumped}")
     finally:
         stop.set()
         writer.join()
     assert taken.ok, taken
     assert before >= 5
+
+    lost_at = lose_ledger(site)
 
     # The host is gone. Its backups, its inventory and the operator's key are there.
     broken = site.play(empty, ROOT / "playbooks/recover.yml", from_host=site.name, backup_identity="no key at all")
@@ -213,11 +286,13 @@ def test_a_lost_host_comes_back_on_an_empty_one(site: Site, empty: BedHost) -> N
     rows = {int(number) for number in psql(empty, "SELECT number FROM orders").split()}
     assert set(acknowledged[:before]) <= rows <= set(range(1, len(acknowledged) + 2))
     assert psql(empty, "SELECT count(*) FROM load") == "200000"
+    assert psql(empty, "SHOW server_version", LEDGER).startswith("17.")
+    hold_ledger(site, empty, lost_at)
     assert redis(empty, "GET", "greeting") == "hello"
     assert empty.read(f"/etc/composeops/secrets/{STACK}.json") == password
     uploads = empty.output(f"docker volume inspect -f '{{{{.Mountpoint}}}}' {STACK}_uploads")
     assert empty.read(f"{uploads}/cat.txt") == "meow\n"
-    assert empty.output(f"docker ps -q --filter name=^{STACK} --filter health=healthy | wc -l") == "3"
+    assert empty.output(f"docker ps -q --filter name=^{STACK} --filter health=healthy | wc -l") == "4"
     assert empty.output(f"ls /var/lib/composeops/stacks/{STACK}/releases") == "1", "what it was restored into is none"
 
 

@@ -2,12 +2,16 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from ansible_collections.composeops.stack.plugins.module_utils.backup import postgres_restore
+from ansible_collections.composeops.stack.plugins.module_utils.backup import postgres, postgres_restore
 from ansible_collections.composeops.stack.plugins.module_utils.backup.manifest import Manifest
+from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Source
+from ansible_collections.composeops.stack.plugins.module_utils.backup.postgres_place import Place
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
+from ansible_collections.composeops.stack.tests.unit.support.recorded import RecordedRunner
 
 
 def manifest(rows: dict[str, int] | None = None, **origin: Any) -> Manifest:
@@ -61,3 +65,29 @@ def test_the_same_rows_are_good() -> None:
 def test_other_rows_are_refused(counted: dict[str, int], message: str) -> None:
     with pytest.raises(ComposeOpsError, match=message):
         postgres_restore.check_rows(manifest({"public.a": 1, "public.b": 0}), counted)
+
+
+class Recorded(RecordedRunner):
+    """A server whose databases have these tables with rows, by name."""
+
+    def __init__(self, **filled: str) -> None:
+        super().__init__(self._answer)
+        self.filled = filled
+
+    def _answer(self, argv: Sequence[str]) -> tuple[int, str, str]:
+        database = argv[argv.index("--dbname") + 1]
+        return 0, "".join(f"{table}\n" for table in self.filled[database].split()), ""
+
+
+@pytest.mark.parametrize(
+    ("filled", "said"),
+    [
+        ({"app": "", "more": ""}, ""),
+        ({"app": "public.a", "more": ""}, "there are rows in app: public.a"),
+        ({"app": "a b c", "more": "d"}, "there are rows in app: a, app: b, app: c and 1 more"),
+    ],
+    ids=["none", "one table", "more than are named"],
+)
+def test_tables_with_rows_are_data(filled: dict[str, str], said: str) -> None:
+    place = Place(Source("database", "postgres", "shop", "postgres", "app", "app"), "i", "c")
+    assert postgres.filled(Recorded(**filled), place, ["app", "more"], timeout=9) == said

@@ -2,15 +2,20 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
+import contextlib
+import time
 from typing import Any
 
 import pytest
 from ansible_collections.composeops.stack.plugins.module_utils.backup import redis_place, redis_restore, redis_scratch
 from ansible_collections.composeops.stack.plugins.module_utils.backup.manifest import Manifest
 from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Source
+from ansible_collections.composeops.stack.plugins.module_utils.backup.redis_client import RedisError
 from ansible_collections.composeops.stack.plugins.module_utils.backup.redis_place import Place
 from ansible_collections.composeops.stack.plugins.module_utils.backup.redis_scratch import Loaded
+from ansible_collections.composeops.stack.plugins.module_utils.backup.restorer import Job
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
+from ansible_collections.composeops.stack.tests.unit.support.recorded import RecordedRunner
 
 SOURCE = Source("redis", "redis", "petcare", "redis")
 
@@ -115,6 +120,39 @@ def test_keys_are_counted_over_all_databases() -> None:
     keyspace = {"db0": "keys=5,expires=2,avg_ttl=100", "db3": "keys=1,expires=0,avg_ttl=0,subexpiry=0"}
     assert redis_scratch.counts(keyspace, {"rdb_last_load_keys_expired": "4"}) == Loaded(6, 2, 4)
     assert redis_scratch.counts({}, {}) == Loaded(0, 0, 0)
+
+
+class Keys:
+    """A server that says how many keys it has, or does not answer."""
+
+    def __init__(self, keyspace: dict[str, str] | None) -> None:
+        self.keyspace = keyspace
+
+    def info(self, section: str) -> dict[str, str]:
+        assert section == "keyspace"
+        if self.keyspace is None:
+            raise RedisError("It loads its files.", "Wait.")
+        return self.keyspace
+
+
+@pytest.mark.parametrize(
+    ("running", "keyspace", "said"),
+    [
+        pytest.param(True, {}, "", id="no key"),
+        pytest.param(True, {"db0": "keys=5,expires=2", "db3": "keys=1,expires=0"}, "redis holds 6 keys", id="keys"),
+        pytest.param(True, None, "holds is not known (It loads its files.)", id="no answer"),
+        pytest.param(False, {}, "does not run, so that what it holds is not known", id="stopped"),
+    ],
+)
+def test_keys_are_data_and_a_server_that_does_not_answer_is_taken_to_have_some(
+    monkeypatch: pytest.MonkeyPatch, running: bool, keyspace: dict[str, str] | None, said: str
+) -> None:
+    container = {"State": {"Running": running}, "NetworkSettings": {"Networks": {"n": {"IPAddress": "10.0.0.2"}}}}
+    monkeypatch.setattr(redis_restore, "_target", lambda _job: (container, Place()))
+    monkeypatch.setattr(redis_restore, "connected", lambda *_a, **_k: contextlib.nullcontext(Keys(keyspace)))
+    job = Job(SOURCE, manifest(5, ["db0"]), RecordedRunner(), "s", "", time.monotonic() + 60)
+    assert redis_restore.replaced(job).endswith(said)
+    assert bool(redis_restore.replaced(job)) is bool(said)
 
 
 PERSISTENCE = {

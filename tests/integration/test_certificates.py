@@ -156,6 +156,9 @@ def test_a_hook_that_fails_fails_the_unit_and_what_served_still_does(edge: Edge)
     with due(edge), broken_nginx(edge):
         assert not renew(edge, TIMER).ok
     assert edge.serial(APP) == before
+    assert edge.host.output("systemctl show --property OnFailure --value certbot.service").startswith(
+        "composeops-alert@"
+    )
     waiting = renewed(edge)
     edge.host.run(["systemctl", "start", "certbot.service"], check=True)
     assert edge.serial(APP) == waiting != before

@@ -23,6 +23,8 @@ ATTEMPTS = 4
 """An authority may refuse a nonce at any time, and a client is to ask again with a new one (RFC 8555, section 6.5).
 certbot does so once for each request, and gives up when it meets two in a row."""
 
+BUSY = "Another instance of Certbot is already running"
+
 PROFILES_SINCE = (4, 0)
 OWN_ARI_SINCE = (4, 1)
 """From here on certbot itself asks the authority when to renew (RFC 9773)."""
@@ -123,6 +125,11 @@ def ask(runner: Runner, command: Sequence[str], authority: Authority) -> Complet
         completed = runner.run(command, environment=environment, timeout=TIMEOUT, check=False)
         if completed.ok or not STALE_NONCE.search(output(completed)):
             break
+    if not completed.ok and BUSY in output(completed):
+        raise ComposeOpsError(
+            "Another certbot runs on this host, so no authority was asked for anything.",
+            "Wait until it has ended, `systemctl status certbot.service` perhaps, then run again.",
+        )
     return completed
 
 

@@ -77,11 +77,19 @@ def run_renew(_arguments: argparse.Namespace) -> int:
             print("\n".join(notes or [f"{wanted.site}: looked after"]))
     for name in lineage.names():
         if name not in {wanted.site for wanted in declared.sites}:
-            completed = certbot.renew(runner, name, declared.authority)
-            if not completed.ok:
-                print(f"{name}: not renewed: {certbot.complaint(certbot.output(completed))}", file=sys.stderr)
-                status = 1
+            status = max(status, _renew_undeclared(runner, name, declared))
     return max(status, run_deploy(_arguments))
+
+
+def _renew_undeclared(runner: CommandRunner, name: str, declared: Settings) -> int:
+    try:
+        completed = certbot.renew(runner, name, declared.authority)
+        problem = "" if completed.ok else certbot.complaint(certbot.output(completed))
+    except ComposeOpsError as error:
+        problem = str(error)
+    if problem:
+        print(f"{name}: not renewed: {problem}", file=sys.stderr)
+    return 1 if problem else 0
 
 
 def run_revoke(arguments: argparse.Namespace) -> int:

@@ -100,3 +100,10 @@ def test_what_certbot_began_and_did_not_finish_is_put_aside_and_not_replaced(tmp
     letsencrypt.issue(tmp_path / "letsencrypt", "a.test")
     assert issue(runner, tmp_path, replace=True) == []
     assert "--force-renewal" in runner.calls[1]
+
+
+def test_a_certbot_that_runs_already_is_no_failure_of_the_authority(tmp_path: Path) -> None:
+    runner = RecordedRunner(lambda argv: (1, "", "Another instance of Certbot is already running.\n"))
+    with pytest.raises(ComposeOpsError, match="Another certbot runs on this host"):
+        issue(runner, tmp_path)
+    assert attempts.read("a.test", str(tmp_path)).failures == 0

@@ -126,7 +126,7 @@ def test_data_is_not_replaced_by_a_backup_that_no_drill_has_proven(bench: Backup
     there = {DATABASE: "there are rows in app: ", REDIS: "service redis holds "}
     for source, said in there.items():
         identifier = bench.backup(source)
-        for check in (True, False):
+        for check in (True, False) if source == DATABASE else (True,):
             refused = bench.host.module(MODULE, {"source": source}, check=check)
             assert f"Backup {identifier} of {source} is not verified, and would replace data: {said}" in refused["msg"]
             assert f"`composeops drill {source} --backup {identifier}`" in refused["msg"]

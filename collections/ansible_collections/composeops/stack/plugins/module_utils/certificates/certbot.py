@@ -23,6 +23,7 @@ ATTEMPTS = 4
 """An authority may refuse a nonce at any time, and a client is to ask again with a new one (RFC 8555, section 6.5).
 certbot does so once for each request, and gives up when it meets two in a row."""
 
+MASKED = "AttributeError: can't set attribute"
 BUSY = "Another instance of Certbot is already running"
 
 PROFILES_SINCE = (4, 0)
@@ -35,6 +36,7 @@ _NOISE = re.compile(
     r"|All renewals failed|The following certificates could not be renewed|\d+ renew failure)|\(failure\)$|^\s*$"
 )
 _RETRY_AFTER = re.compile(r"retry after (\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)")
+_LOGGED_ERROR = re.compile(r"^acme\.messages\.Error: (\S.*)$", re.MULTILINE)
 _RATE_LIMITED = "urn:ietf:params:acme:error:rateLimited"
 _RETRY_HEADER = re.compile(r"^Retry-After:\s*(\d+)\s*$", re.IGNORECASE | re.MULTILINE)
 _VERSION = re.compile(r"certbot (\d+)\.(\d+)")
@@ -122,7 +124,7 @@ def ask(runner: Runner, command: Sequence[str], authority: Authority) -> Complet
     """Run certbot to an end that a refused nonce has no part in."""
     environment = {"REQUESTS_CA_BUNDLE": authority.ca_file} if authority.ca_file else {}
     for _attempt in range(ATTEMPTS):
-        completed = runner.run(command, environment=environment, timeout=TIMEOUT, check=False)
+        completed = _unmasked(runner.run(command, environment=environment, timeout=TIMEOUT, check=False))
         if completed.ok or not STALE_NONCE.search(output(completed)):
             break
     if not completed.ok and BUSY in output(completed):
@@ -131,6 +133,14 @@ def ask(runner: Runner, command: Sequence[str], authority: Authority) -> Complet
             "Wait until it has ended, `systemctl status certbot.service` perhaps, then run again.",
         )
     return completed
+
+
+def _unmasked(completed: Completed) -> Completed:
+    """Return what ended with the authority's own words, which certbot 2.1 loses on Python 3.11 but for its log."""
+    if completed.ok or MASKED not in output(completed):
+        return completed
+    said = _LOGGED_ERROR.findall(files.read_text(LOG) or "")
+    return Completed(completed.argv, completed.returncode, "", f"{said[-1]}\n") if said else completed
 
 
 def version(runner: Runner) -> tuple[int, int]:

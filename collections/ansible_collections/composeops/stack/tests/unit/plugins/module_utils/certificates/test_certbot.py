@@ -260,3 +260,21 @@ def test_a_rate_limit_may_tell_its_end_in_a_header_alone(
     asked = datetime.now(timezone.utc)
     assert (raised.value.retry_at is not None) is limited
     assert not raised.value.retry_at or abs((raised.value.retry_at - asked).total_seconds() - 7200) < 60
+
+
+def test_what_an_older_certbot_hides_is_read_from_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = tmp_path / "letsencrypt.log"
+    log.write_text(
+        "acme.messages.Error: urn:ietf:params:acme:error:badNonce :: JWS has an invalid anti-replay nonce\n"
+        "During handling of the above exception, another exception occurred:\n"
+        "AttributeError: can't set attribute\n"
+    )
+    monkeypatch.setattr(certbot, "LOG", str(log))
+    masked = "An unexpected error occurred:\nAttributeError: can't set attribute\n"
+    runner = RecordedRunner(lambda argv: (1, "", masked))
+    with pytest.raises(certbot.Refused, match=r"from https://acme\S+: urn:ietf:params:acme:error:badNonce :: JWS has"):
+        certbot.issue(runner, WANTED, Authority(), "/w", replace=False)
+    assert len(runner.calls) == certbot.ATTEMPTS
+    log.write_text("")
+    with pytest.raises(certbot.Refused, match="can't set attribute"):
+        certbot.issue(runner, WANTED, Authority(), "/w", replace=False)

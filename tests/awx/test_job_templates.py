@@ -46,3 +46,18 @@ def test_misspelt_survey_variable_fails_the_job_with_its_name(job: Callable[...,
     ran = job("logs", servise="backend")
     assert ran.status == "failed"
     assert "-e servise is given, but nothing reads it. Did you mean service?" in ran.output
+
+
+def test_prune_keeps_what_is_young_and_says_why(job: Callable[..., Any]) -> None:
+    for arguments, said in (("--check --diff", "younger than 1 d"), ("", "Retention")):
+        ran = job("prune", arguments=arguments, only_source="database")
+        assert ran.status == "successful", ran.output
+        assert ran.changed == 0
+        assert said in ran.output
+
+
+def test_recover_refuses_a_host_that_serves(job: Callable[..., Any]) -> None:
+    ran = job("recover")
+    assert ran.status == "failed"
+    assert "This host is not empty: stack petcare is deployed." in ran.output
+    assert "-e overwrite=true" in ran.output

@@ -59,8 +59,6 @@ def guarded(host: BedHost, others: list[Stranger]) -> Iterator[BedHost]:
     """The host with the role, and an nginx that has something to guess."""
     made = role(host, [others[1].address])
     assert made.ok, made.output
-    again = role(host, [others[1].address])
-    assert again.ok and again.changed == [], again.output
     host.run("apt-get install -y -q nginx && rm -f /etc/nginx/sites-enabled/*", check=True)
     host.write("/etc/nginx/composeops-test.users", "guess:$1$abc$JgkZGRkRHuSh1eQTfdBwP0\n")
     host.write("/etc/nginx/conf.d/composeops-test.conf", SITE)

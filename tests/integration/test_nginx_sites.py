@@ -7,10 +7,18 @@ import http.client
 import json
 import re
 import socket
+from collections.abc import Iterator
 
 import pytest
 from ansible_collections.composeops.stack.plugins.module_utils.edge.draining import FLAG
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
+from ansible_collections.composeops.stack.plugins.module_utils.release.state import (
+    Endpoint,
+    StackState,
+    directory,
+    path,
+    serialise,
+)
 
 from tests.integration.edge_host import STACK, Edge, edge, site
 
@@ -18,6 +26,7 @@ pytestmark = pytest.mark.bed
 __all__ = ["edge"]
 
 APP, CUSTOMER = "app.petcare.com", "customer.petcare.com"
+CANARY, COLOURED = "edge-canary", {"blue": 21901, "green": 21902}
 SITES = [site(APP, redirect_to_https=False), site(CUSTOMER)]
 
 
@@ -150,23 +159,67 @@ def test_a_run_killed_between_the_switch_and_the_reload_is_completed(edge: Edge)
     assert edge.sites(*SITES)["changed"] is False
 
 
-def answered(edge: Edge, path: str) -> tuple[str, str]:
+def answered(edge: Edge, uri: str) -> tuple[str, str]:
     """Return what the service saw of a path that is sent as it stands, and whether the connection is kept."""
     with contextlib.closing(http.client.HTTPConnection(edge.host.address, timeout=10)) as connection:
-        connection.request("GET", path, headers={"Host": APP})
+        connection.request("GET", uri, headers={"Host": APP})
         answer = connection.getresponse()
         return json.loads(answer.read())["path"], answer.getheader("Connection", "")
 
 
-@pytest.mark.parametrize("path", ["/api/pets", "/api/a%2Fb//c%3Fd%20e/../f?x=%2F&y=1?", "/?q"])
-def test_while_clients_are_let_go_answers_close_and_services_see_the_same(edge: Edge, path: str) -> None:
+@pytest.mark.parametrize("uri", ["/api/pets", "/api/a%2Fb//c%3Fd%20e/../f?x=%2F&y=1?", "/?q"])
+def test_while_clients_are_let_go_answers_close_and_services_see_the_same(edge: Edge, uri: str) -> None:
     edge.publish(*SITES)
-    assert answered(edge, path) == (path, "keep-alive")
+    assert answered(edge, uri) == (uri, "keep-alive")
     edge.host.run(["touch", FLAG], check=True)
     try:
-        assert answered(edge, path) == (path, "close")
+        assert answered(edge, uri) == (uri, "close")
     finally:
         edge.host.run(["rm", FLAG], check=True)
+
+
+def weigh(edge: Edge, call: str) -> None:
+    """Have the program on the host do what a deployment does."""
+    package = "ansible_collections.composeops.stack.plugins.module_utils.release"
+    code = f"import sys; sys.path.insert(0, '/usr/local/bin/composeops'); from {package} import active; active.{call}"
+    edge.host.run(["python3", "-c", code], check=True)
+
+
+def shares(edge: Edge, number: int = 200) -> dict[str, float]:
+    """Return what part of the requests each colour answered."""
+    ports = [int(seen(edge, f"http://{APP}/")["port"]) for _ in range(number)]  # type: ignore[call-overload]
+    return {colour: ports.count(port) / number for colour, port in COLOURED.items()}
+
+
+@pytest.fixture
+def coloured(edge: Edge) -> Iterator[None]:
+    endpoints = tuple(Endpoint("web", 80, "127.0.0.1", port, colour) for colour, port in COLOURED.items())
+    record = StackState(CANARY, CANARY, "1", "2026-01-01T00:00:00Z", endpoints=endpoints, colour="blue")
+    edge.host.write(path(CANARY), serialise(record).decode())
+    edge.publish(
+        site(APP, redirect_to_https=False, routes=[{"path": "/", "stack": CANARY, "service": "web", "port": 80}])
+    )
+    yield
+    edge.publish(*SITES)
+    edge.host.run(["rm", "-r", directory(CANARY)], check=True)
+
+
+def test_a_file_chooses_the_colour_and_a_canary_gets_its_share(edge: Edge, coloured: None) -> None:
+    assert shares(edge, 10) == {"blue": 1, "green": 0}
+    weigh(edge, f"weigh('{CANARY}', 'green', 30)")
+    assert 0.15 < shares(edge)["green"] < 0.45
+    # Also while clients are let go.
+    edge.host.run(["touch", FLAG], check=True)
+    try:
+        assert 0.15 < shares(edge)["green"] < 0.45
+    finally:
+        edge.host.run(["rm", FLAG], check=True)
+    weigh(edge, f"weigh('{CANARY}', 'green', 50, sticky='address')")
+    assert 1 in shares(edge, 20).values()
+    weigh(edge, f"switch('{CANARY}', 'green')")
+    assert shares(edge, 10) == {"blue": 0, "green": 1}
+    weigh(edge, f"switch('{CANARY}', 'blue')")
+    assert shares(edge, 10) == {"blue": 1, "green": 0}
 
 
 def test_a_run_killed_while_it_let_clients_go_is_mended(edge: Edge) -> None:

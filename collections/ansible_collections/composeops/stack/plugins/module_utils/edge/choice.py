@@ -33,21 +33,35 @@ CLIENT = (
 )
 """What all stacks share."""
 
+SPECIAL = "$composeops_special"
+"""Empty for a request that has nothing to decide but the flag, which is nearly every one: each look costs time."""
+
 _NOBODY = "none"
 
 
 def of_request(stack: str) -> list[str]:
-    """Return what chooses the colour in each server that leads to ``stack``."""
+    """Return what chooses the colour in each server that leads to ``stack``, while no canary runs."""
     colour, canary, told = (_variable(stack, purpose) for purpose in ("colour", "canary", "told"))
-    link = active.canary(stack)
     return [
         "# Files decide with every request, so a release takes over without a reload. A reload closes idle",
         "# connections, and a request that is sent on one at that moment is lost. `if` with nothing but `set` in it is",
         "# safe; what is said against it is about locations. Keep open_file_cache off: it would remember the files.",
         "#",
-        "# What a canary gets comes first: its end creates or removes the flag before it takes these files away.",
+        "# Whether a canary runs is asked first: its end creates or removes the flag before it takes its files away.",
         f'set {canary} "";',
         f'set {told} "";',
+        *block(f"if (-e {active.canary(stack)})", [f"set {SPECIAL} yes;"]),
+        *_flag(stack, colour),
+        "# Empty unless a canary with cookies runs and the client has none yet.",
+        cookie_line(stack),
+    ]
+
+
+def of_canary(stack: str) -> list[str]:
+    """Return what chooses the colour for a request that came while a canary runs, at the end of each server."""
+    colour, canary, told = (_variable(stack, purpose) for purpose in ("colour", "canary", "told"))
+    link = active.canary(stack)
+    return [
         *(
             line
             for sticky, mark in active.MARKS.items()
@@ -58,12 +72,14 @@ def of_request(stack: str) -> list[str]:
             for name in COLOURS
             for line in block(f"if (-f {link}/{name}-{_variable(stack, 'share')})", [f"set {canary} {name};"])
         ),
-        f"set {colour} {BLUE};",
-        *block(f"if (-f {active.flag(stack)})", [f"set {colour} {GREEN};"]),
+        "# Asked again: the canary may have ended since, and then this is what it left behind.",
+        *_flag(stack, colour),
         *block(f"if ({canary})", [f"set {colour} {canary};"]),
-        "# Empty unless a canary with cookies runs and the client has none yet.",
-        cookie_line(stack),
     ]
+
+
+def _flag(stack: str, colour: str) -> list[str]:
+    return [f"set {colour} {BLUE};", *block(f"if (-f {active.flag(stack)})", [f"set {colour} {GREEN};"])]
 
 
 def cookie_line(stack: str) -> str:
@@ -73,8 +89,8 @@ def cookie_line(stack: str) -> str:
 
 def of_host(stack: str, upstreams: Sequence[str]) -> list[str]:
     """Return what is said once: the shares of a canary, and the log; ``upstreams`` are those of both colours."""
-    told, key, share, tried, cookie = (
-        _variable(stack, purpose) for purpose in ("told", "key", "share", "tried", "cookie")
+    told, key, share, asked, tried, cookie = (
+        _variable(stack, purpose) for purpose in ("told", "key", "share", "asked", "tried", "cookie")
     )
     shares = [*(f"1% {number};" for number in range(active.SHARES - 1)), f"* {active.SHARES - 1};"]
     names = "|".join(name.replace(".", r"\.") for name in upstreams)
@@ -87,8 +103,9 @@ def of_host(stack: str, upstreams: Sequence[str]) -> list[str]:
         "# Of two stacks, not the same clients come first.",
         *block(f'split_clients "{key} {stack}" {share}', shares),
         "",
-        "# Not empty for requests that lead to the stack, while a canary runs.",
-        *block(f"map $proxy_host {tried}", ['default "";', f'"~^({names})$" {told};']),
+        "# Not empty for requests that lead to the stack, while a canary runs. Names are compared only then.",
+        *block(f"map {told} {tried}", ['"" "";', f"default {asked};"]),
+        *block(f"map $proxy_host {asked}", ['default "";', f'"~^({names})$" {told};']),
         *block(f"map {tried} {cookie}", ['default "";', "cookie $composeops_new_cookie;"]),
         "",
         f"log_format composeops_canary_{stack} '{traffic.nginx_format(colour_variable(stack))}';",

@@ -35,19 +35,25 @@ POLICY = [
 ]
 
 
-def of_server() -> list[str]:
-    """Return what closes each connection of a server with its answer while the flag is there.
+def of_server(special: str) -> list[str]:
+    """Return what has each connection of a server closed with its answer while the flag is there.
 
-    Passing through a location without keep-alive is enough: nginx then keeps the connection for no later one either.
+    ``special`` is a variable that is not empty then. Passing through a location without keep-alive is enough: nginx
+    then keeps the connection for no later one either.
     """
     return [
         f'set {RAW} "";',
-        *block(f"if (-f {FLAG})", [f"set {RAW} $request_uri;", f"rewrite ^ {_LOCATION}$uri last;"]),
+        *block(f"if (-f {FLAG})", [f"set {RAW} $request_uri;", f"set {special} yes;"]),
         *block(
             f"location ^~ {_LOCATION}/",
             ["internal;", "keepalive_timeout 0;", f"rewrite ^{_LOCATION}(.*)$ $1 last;"],
         ),
     ]
+
+
+def of_request() -> list[str]:
+    """Return the end of each server, after all else about the request was decided."""
+    return block(f"if ({RAW})", [f"rewrite ^ {_LOCATION}$uri last;"])
 
 
 @contextlib.contextmanager

@@ -122,7 +122,7 @@ def describe(path: str) -> str:
         return f"site {stem}"
     if directory == "upstreams":
         return f"upstreams of stack {stem}"
-    if stem.startswith("canary-"):
+    if not directory and stem.startswith("canary-"):
         return f"canaries of stack {stem.removeprefix('canary-')}"
     return f"shared settings {path}"
 

@@ -62,7 +62,9 @@ def render(
         "snippets/proxy.conf": _file("Included by every proxied location.", PROXY),
     }
     if not capabilities.keepalive_min_timeout:
-        tree[DRAINING] = _file("What closes connections with their answers before a reload.", draining.of_server())
+        tree[DRAINING] = _file(
+            "What closes connections with their answers before a reload.", draining.of_server(choice.SPECIAL)
+        )
     caches = locations.caches(sites)
     if caches:
         tree["static.conf"] = _file("How long browsers keep files.", caches)
@@ -79,6 +81,9 @@ def render(
         if coloured:
             tree[f"snippets/colour-{stack}.conf"] = _file(
                 f"Which release of stack {stack} serves.", choice.of_request(stack)
+            )
+            tree[f"snippets/canary-{stack}.conf"] = _file(
+                f"Which release of stack {stack} serves while a canary runs.", choice.of_canary(stack)
             )
             tree[f"canary-{stack}.conf"] = _file(
                 f"What a canary of stack {stack} gets, and how it is measured.", choice.of_host(stack, coloured)
@@ -143,6 +148,12 @@ def default_servers(capabilities: Capabilities, settings: Settings) -> list[str]
     ]
     servers = [unknown, unknown_secure, status, *([counters] if settings.status_port else [])]
     return _spaced(block("server", lines) for lines in servers)
+
+
+def _coloured_stacks(site: Site, endpoints: Endpoints) -> list[str]:
+    """Return the stacks that a site leads to and that have a release beside the one that serves."""
+    stacks = sorted({route.target.stack for route in site.routes if isinstance(route.target, ServiceTarget)})
+    return [stack for stack in stacks if _coloured(stack, endpoints)]
 
 
 def _coloured(stack: str, endpoints: Endpoints) -> list[str]:
@@ -226,7 +237,7 @@ def _plain_server(
             *challenge,
             "",
             *(redirect if site.redirect_to_https else _answered(site, endpoints, capabilities, settings)),
-            *_draining(capabilities),
+            *_end(site, endpoints, capabilities, answers=not site.redirect_to_https),
         ],
     )
 
@@ -251,27 +262,38 @@ def _secure_server(site: Site, endpoints: Endpoints, capabilities: Capabilities,
             "",
             *_answered(site, endpoints, capabilities, settings, hsts, *http3),
             *(["", "# From the site's option snippet.", *site.snippet.splitlines()] if site.snippet else []),
-            *_draining(capabilities),
+            *_end(site, endpoints, capabilities),
         ],
     )
 
 
-def _draining(capabilities: Capabilities) -> list[str]:
+def _end(site: Site, endpoints: Endpoints, capabilities: Capabilities, *, answers: bool = True) -> list[str]:
     """Return the end of every server: what follows a rewrite is skipped, and the choice of a colour must not be."""
-    return [] if capabilities.keepalive_min_timeout else ["", f"include composeops/live/{DRAINING};"]
+    coloured = _coloured_stacks(site, endpoints) if answers else []
+    special = [
+        "",
+        "# No canary runs, and nobody is let go: nothing more to decide.",
+        *block(f'if ({choice.SPECIAL} = "")', ["break;"]),
+        *(f"include composeops/live/snippets/canary-{stack}.conf;" for stack in coloured),
+    ]
+    return [
+        *([] if capabilities.keepalive_min_timeout else ["", f"include composeops/live/{DRAINING};"]),
+        *(special if coloured else []),
+        *([] if capabilities.keepalive_min_timeout else draining.of_request()),
+    ]
 
 
 def _answered(
     site: Site, endpoints: Endpoints, capabilities: Capabilities, settings: Settings, *included: str
 ) -> list[str]:
-    stacks = sorted({route.target.stack for route in site.routes if isinstance(route.target, ServiceTarget)})
-    coloured = [stack for stack in stacks if _coloured(stack, endpoints)]
+    coloured = _coloured_stacks(site, endpoints)
     cookies = [choice.cookie_line(stack) for stack in coloured]
     return [
         f"client_max_body_size {site.client_max_body_size};",
         *([] if site.compress else ["gzip off;", *(["brotli off;"] if settings.brotli else [])]),
         *response_headers.of_site(site),
         *protection.of_server(site),
+        *([f'set {choice.SPECIAL} "";'] if coloured else []),
         *(f"include composeops/live/snippets/colour-{stack}.conf;" for stack in coloured),
         "",
         *_spaced(

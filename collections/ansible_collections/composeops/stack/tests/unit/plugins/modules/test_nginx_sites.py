@@ -153,6 +153,7 @@ def test_check_mode_leaves_no_log_behind_that_nginx_makes_when_it_tests(host: Ho
     assert predicted["plan"] == [
         "add canaries of stack shop",
         "change site a.test",
+        "add shared settings snippets/canary-shop.conf",
         "add shared settings snippets/colour-shop.conf",
         "change upstreams of stack shop",
     ]

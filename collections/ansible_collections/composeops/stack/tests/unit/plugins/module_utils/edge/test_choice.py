@@ -19,13 +19,24 @@ def test_the_variables_of_two_stacks_are_never_the_same() -> None:
     assert len({choice.colour_variable(name) for name in names}) == len(names)
 
 
-def test_a_canary_comes_before_the_flag_and_wins() -> None:
+FLAG = "if (-f /etc/nginx/composeops/active/shop.green) {"
+
+
+def test_whether_a_canary_runs_is_asked_before_the_flag() -> None:
     """A switch sets the flag and then takes the weights away: whoever misses the weights must see the new flag."""
     text = lines(choice.of_request("shop"))
+    looked_at = [line for line in text if line.startswith("if (-")]
+    assert looked_at == ["if (-e /etc/nginx/composeops/active/shop.canary) {", FLAG]
+    assert text[text.index(looked_at[0]) + 1] == "set $composeops_special yes;"
+
+
+def test_a_canary_comes_before_the_flag_and_wins() -> None:
+    """It may have ended since it was asked for: then the flag is what it left behind."""
+    text = lines(choice.of_canary("shop"))
     looked_at = [line for line in text if line.startswith("if (-f")]
     canary, flag = [line for line in looked_at if ".canary/" in line], looked_at[-1]
     assert looked_at == [*canary, flag]
-    assert flag == "if (-f /etc/nginx/composeops/active/shop.green) {"
+    assert flag == FLAG
     assert (
         text[text.index("if ($composeops_canary_shop) {") + 1] == "set $composeops_colour_shop $composeops_canary_shop;"
     )
@@ -33,7 +44,7 @@ def test_a_canary_comes_before_the_flag_and_wins() -> None:
 
 
 def test_only_set_stands_in_an_if() -> None:
-    text = "\n".join(lines(choice.of_request("shop")))
+    text = "\n".join(lines([*choice.of_request("shop"), *choice.of_canary("shop")]))
     assert re.findall(r"if \([^{]*\{\n(?!set )", text) == []
 
 
@@ -46,7 +57,7 @@ def test_only_set_stands_in_an_if() -> None:
     ],
 )
 def test_requests_are_told_apart_as_the_canary_that_runs_asks(sticky: str, mark: str, key: str) -> None:
-    text = lines(choice.of_request("shop"))
+    text = lines(choice.of_canary("shop"))
     assert text[text.index(f"if (-f /etc/nginx/composeops/active/shop.canary/{mark}) {{") + 1] == (
         f"set $composeops_told_shop {sticky};"
     )
@@ -63,7 +74,9 @@ def test_nothing_is_logged_or_remembered_without_a_canary() -> None:
     """Empty for requests that lead elsewhere, and empty while ``told`` is, which only a canary's files set."""
     text = lines(choice.of_host("my-shop", UPSTREAMS))
     assert 'set $composeops_told_my_dshop "";' in lines(choice.of_request("my-shop"))
-    begin = text.index("map $proxy_host $composeops_tried_my_dshop {")
+    begin = text.index("map $composeops_told_my_dshop $composeops_tried_my_dshop {")
+    assert text[begin + 1 : begin + 4] == ['"" "";', "default $composeops_asked_my_dshop;", "}"]
+    begin = text.index("map $proxy_host $composeops_asked_my_dshop {")
     assert text[begin + 1 : begin + 3] == [
         'default "";',
         r'"~^(my-shop-web\.app-80-blue|my-shop-web\.app-80-green)$" $composeops_told_my_dshop;',

@@ -264,7 +264,8 @@ DRAINING = "include composeops/live/snippets/draining.conf;"
 def test_every_site_closes_connections_before_a_reload_after_all_else_was_decided(capabilities: Capabilities) -> None:
     text = tree([{**PETCARE[0], "snippet": "set $a b;"}], capabilities)
     for server in blocks(text["sites/app.petcare.com.conf"], "server"):
-        assert server.rstrip().splitlines()[-1].strip() == DRAINING
+        end = [line.strip() for line in server.rstrip().splitlines()][-4:]
+        assert end == [DRAINING, "if ($composeops_raw) {", "rewrite ^ /.composeops/draining$uri last;", "}"]
     assert "internal;" in blocks(text["snippets/draining.conf"], "location ^~ /.composeops/draining/")[0]
     assert "keepalive_timeout 30s;" in text["policy.conf"]
 
@@ -302,8 +303,12 @@ def test_rfx_05_a_file_decides_with_every_request_which_colour_answers() -> None
 
 def test_sag_07_a_canary_is_known_before_any_release_and_measured_for_the_routes_in_colours_alone() -> None:
     text = coloured()
-    assert sorted(set(text) - set(tree())) == ["canary-petcare.conf", "snippets/colour-petcare.conf"]
-    measured = blocks(text["canary-petcare.conf"], "map $proxy_host $composeops_tried_petcare")[0]
+    assert sorted(set(text) - set(tree())) == [
+        "canary-petcare.conf",
+        "snippets/canary-petcare.conf",
+        "snippets/colour-petcare.conf",
+    ]
+    measured = blocks(text["canary-petcare.conf"], "map $proxy_host $composeops_asked_petcare")[0]
     names = "petcare-backend-3000-blue|petcare-backend-3000-green|petcare-frontend-80-blue|petcare-frontend-80-green"
     assert f'"~^({names})$" $composeops_told_petcare;' in measured
     assert "mobile" not in measured
@@ -326,3 +331,21 @@ def test_what_is_replaced_in_place_is_routed_beside_it_as_ever() -> None:
     assert (
         "server 127.0.0.1:21004;" in blocks(text["upstreams/petcare.conf"], "upstream petcare-mobile-backend-3003")[0]
     )
+
+
+def test_what_only_a_canary_needs_is_looked_at_by_nobody_else() -> None:
+    text = coloured()["sites/app.petcare.com.conf"]
+    secure = [line.strip() for line in blocks(text, "server")[1].splitlines()]
+    order = [
+        'set $composeops_special "";',
+        "include composeops/live/snippets/colour-petcare.conf;",
+        DRAINING,
+        'if ($composeops_special = "") {',
+        "break;",
+        "include composeops/live/snippets/canary-petcare.conf;",
+        "if ($composeops_raw) {",
+    ]
+    assert [line for line in secure if line in order] == order
+    # The server that only redirects has nothing to choose.
+    assert "canary" not in blocks(text, "server")[0]
+    assert "$composeops_special" not in tree()["sites/app.petcare.com.conf"]

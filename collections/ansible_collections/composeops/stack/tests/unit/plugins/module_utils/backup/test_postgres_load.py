@@ -73,6 +73,7 @@ def test_a_server_elsewhere_is_reached_as_ever(fed: list[tuple[list[str], str | 
         pytest.param(Completed((), 1, "", ""), id="the file cannot be read there"),
         pytest.param(Completed((), 0, "6432 1763836255.123 16999\n", ""), id="it is another server"),
         pytest.param(Completed((), 0, "", ""), id="it says nothing"),
+        pytest.param(Completed((), 2, SAME, "server closed the connection"), id="it answers and fails"),
     ],
 )
 def test_otherwise_the_dump_is_handed_to_one_job_in_the_servers_own_container(

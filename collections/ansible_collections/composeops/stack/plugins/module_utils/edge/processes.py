@@ -36,7 +36,7 @@ def wait_until_replaced(before: frozenset[int], pid_file: str = PID_FILE, timeou
     The new ones come first: nginx tells the old ones a tenth of a second later, and until then they keep connections.
     """
     deadline = time.monotonic() + timeout
-    while not workers(pid_file) - before or any(_serves(pid) for pid in before):
+    while before and (not workers(pid_file) - before or any(_serves(pid) for pid in before)):
         if time.monotonic() > deadline:
             return False
         time.sleep(POLL)

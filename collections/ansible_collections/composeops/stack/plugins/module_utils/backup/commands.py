@@ -8,13 +8,7 @@ import argparse
 import sys
 from typing import Any
 
-from ansible_collections.composeops.stack.plugins.module_utils.backup import (
-    catalogue,
-    report,
-    run,
-    settings,
-    status,
-)
+from ansible_collections.composeops.stack.plugins.module_utils.backup import catalogue, report, run, settings, status
 from ansible_collections.composeops.stack.plugins.module_utils.backup.encoding import identity
 from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr import commands as pitr
 from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr import measure

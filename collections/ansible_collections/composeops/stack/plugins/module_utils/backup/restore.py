@@ -12,16 +12,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from ansible_collections.composeops.stack.plugins.module_utils.backup import (
-    archive_restore,
     catalogue,
     file_swap,
     layout,
-    mongo_restore,
-    postgres_all,
-    postgres_all_restore,
-    postgres_restore,
     records,
-    redis_restore,
     report,
     trust,
 )
@@ -49,6 +43,14 @@ from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr impor
 from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr import restore as pitr
 from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr.fetch_log import fetched_log
 from ansible_collections.composeops.stack.plugins.module_utils.backup.restorer import Job, Outcome, Restorer
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources import (
+    archive_restore,
+    mongo_restore,
+    postgres_all,
+    postgres_all_restore,
+    postgres_restore,
+    redis_restore,
+)
 from ansible_collections.composeops.stack.plugins.module_utils.backup.trust import Told
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError, InvalidInput
 from ansible_collections.composeops.stack.plugins.module_utils.io.files import exclusive

@@ -14,17 +14,12 @@ from functools import partial
 
 from ansible_collections.composeops.stack.plugins.module_utils.backup import (
     aftermath,
-    archive,
     catalogue,
     file_swap,
     layout,
     manifest,
-    mongo,
     plan,
-    postgres,
-    postgres_all,
     records,
-    redis,
 )
 from ansible_collections.composeops.stack.plugins.module_utils.backup.bandwidth import Pace
 from ansible_collections.composeops.stack.plugins.module_utils.backup.encoding import identity, programs
@@ -44,6 +39,13 @@ from ansible_collections.composeops.stack.plugins.module_utils.backup.model impo
 from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr import base
 from ansible_collections.composeops.stack.plugins.module_utils.backup.producer import Producer, Production
 from ansible_collections.composeops.stack.plugins.module_utils.backup.progress import Watch, unwatched
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources import (
+    archive,
+    mongo,
+    postgres,
+    postgres_all,
+    redis,
+)
 from ansible_collections.composeops.stack.plugins.module_utils.backup.upload import Upload
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.io.files import exclusive

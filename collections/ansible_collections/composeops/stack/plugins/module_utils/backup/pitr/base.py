@@ -13,14 +13,15 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from ansible_collections.composeops.stack.plugins.module_utils.backup import images, postgres, postgres_place
-from ansible_collections.composeops.stack.plugins.module_utils.backup import postgres_sql as names
+from ansible_collections.composeops.stack.plugins.module_utils.backup import images
 from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Source
 from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr import identities, sql, wal
 from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr.server import ask
-from ansible_collections.composeops.stack.plugins.module_utils.backup.postgres_place import Place
 from ansible_collections.composeops.stack.plugins.module_utils.backup.process import Process
 from ansible_collections.composeops.stack.plugins.module_utils.backup.producer import Production, Stream
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources import postgres, postgres_place
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources import postgres_sql as names
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources.postgres_place import Place
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Runner
 

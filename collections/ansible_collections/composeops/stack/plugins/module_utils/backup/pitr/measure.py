@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from ansible_collections.composeops.stack.plugins.module_utils.backup import catalogue, postgres_place
+from ansible_collections.composeops.stack.plugins.module_utils.backup import catalogue
 from ansible_collections.composeops.stack.plugins.module_utils.backup.model import POSTGRES_CLUSTER, Settings, Source
 from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr import archive, plan, server, spool, sql, wal
 from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr.archive import Log
@@ -17,6 +17,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr.plan 
 from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr.server import Observed
 from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr.spool import Spool
 from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr.wal import Segment
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources import postgres_place
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Runner
 from ansible_collections.composeops.stack.plugins.module_utils.io.s3 import Bucket

@@ -7,11 +7,11 @@ from __future__ import annotations
 import math
 
 from ansible_collections.composeops.stack.plugins.module_utils.backup import container as containers
-from ansible_collections.composeops.stack.plugins.module_utils.backup import postgres
 from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Source
 from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr import sql
-from ansible_collections.composeops.stack.plugins.module_utils.backup.postgres_place import PASSWORD, Place
 from ansible_collections.composeops.stack.plugins.module_utils.backup.process import Process
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources import postgres
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources.postgres_place import PASSWORD, Place
 from ansible_collections.composeops.stack.plugins.module_utils.errors import CommandError
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Runner
 

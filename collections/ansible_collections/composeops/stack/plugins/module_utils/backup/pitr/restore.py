@@ -10,18 +10,18 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from ansible_collections.composeops.stack.plugins.module_utils.backup import (
-    file_swap,
-    postgres,
-    postgres_place,
-    redis_place,
-)
-from ansible_collections.composeops.stack.plugins.module_utils.backup import postgres_sql as names
+from ansible_collections.composeops.stack.plugins.module_utils.backup import file_swap
 from ansible_collections.composeops.stack.plugins.module_utils.backup.file_swap import NEW, Journal
 from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr import base, scratch, server
 from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr.recovery import Recovery
 from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr.scratch import Recovered, Scratch
 from ansible_collections.composeops.stack.plugins.module_utils.backup.restorer import Job, Outcome, Restorer
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources import (
+    postgres,
+    postgres_place,
+    redis_place,
+)
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources import postgres_sql as names
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.io.docker import Docker
 

@@ -16,9 +16,9 @@ from datetime import datetime
 from typing import Any
 
 from ansible_collections.composeops.stack.plugins.module_utils.backup import capacity
-from ansible_collections.composeops.stack.plugins.module_utils.backup import postgres_sql as sql
 from ansible_collections.composeops.stack.plugins.module_utils.backup.damage import Damaged
 from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Level, Source
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources import postgres_sql as sql
 from ansible_collections.composeops.stack.plugins.module_utils.errors import CommandError, ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.io.docker import Docker
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Runner

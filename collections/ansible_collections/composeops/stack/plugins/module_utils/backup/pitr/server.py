@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from ansible_collections.composeops.stack.plugins.module_utils.backup import postgres
-from ansible_collections.composeops.stack.plugins.module_utils.backup import postgres_sql as names
 from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr import sql, wal
 from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr.wal import Segment
-from ansible_collections.composeops.stack.plugins.module_utils.backup.postgres_place import Place
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources import postgres
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources import postgres_sql as names
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources.postgres_place import Place
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Runner
 

@@ -14,13 +14,7 @@ from collections.abc import Callable, Generator
 from dataclasses import replace
 from datetime import datetime
 
-from ansible_collections.composeops.stack.plugins.module_utils.backup import (
-    catalogue,
-    metrics,
-    postgres_place,
-    records,
-    report,
-)
+from ansible_collections.composeops.stack.plugins.module_utils.backup import catalogue, metrics, records, report
 from ansible_collections.composeops.stack.plugins.module_utils.backup.encoding import programs
 from ansible_collections.composeops.stack.plugins.module_utils.backup.encoding.encode import Encoded
 from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Settings, Source
@@ -37,6 +31,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr.recei
 from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr.server import Observed
 from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr.spool import Spool, Waiting
 from ansible_collections.composeops.stack.plugins.module_utils.backup.producer import Stream
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources import postgres_place
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Runner
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.composeops.stack.plugins.module_utils.backup.postgres_sql import literal
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources.postgres_sql import literal
 
 _MOMENT = """to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')"""
 

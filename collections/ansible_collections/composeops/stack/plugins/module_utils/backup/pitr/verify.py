@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from datetime import datetime
 
-from ansible_collections.composeops.stack.plugins.module_utils.backup import images, postgres_place
+from ansible_collections.composeops.stack.plugins.module_utils.backup import images
 from ansible_collections.composeops.stack.plugins.module_utils.backup.damage import Damaged
 from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Level
 from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr import (
@@ -31,6 +31,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr impor
 from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr.fetch_log import fetched_log
 from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr.recovery import Recovery, recovery
 from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr.scratch import Recovered, Scratch
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources import postgres_place
 from ansible_collections.composeops.stack.plugins.module_utils.backup.verification.scratch import LABEL, name
 from ansible_collections.composeops.stack.plugins.module_utils.backup.verification.verifier import Paths, Task, Verifier
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError

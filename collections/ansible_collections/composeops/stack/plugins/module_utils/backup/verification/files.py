@@ -13,9 +13,10 @@ import shutil
 import tarfile
 import zlib
 
-from ansible_collections.composeops.stack.plugins.module_utils.backup import archive, archive_restore, capacity
-from ansible_collections.composeops.stack.plugins.module_utils.backup.archive import Root, Tally
+from ansible_collections.composeops.stack.plugins.module_utils.backup import capacity
 from ansible_collections.composeops.stack.plugins.module_utils.backup.damage import Damaged
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources import archive, archive_restore
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources.archive import Root, Tally
 from ansible_collections.composeops.stack.plugins.module_utils.backup.verification.verifier import Paths, Task, Verifier
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 

@@ -13,11 +13,12 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import replace
 
-from ansible_collections.composeops.stack.plugins.module_utils.backup import images, mongo, mongo_names, mongo_restore
+from ansible_collections.composeops.stack.plugins.module_utils.backup import images
 from ansible_collections.composeops.stack.plugins.module_utils.backup.damage import Damaged
 from ansible_collections.composeops.stack.plugins.module_utils.backup.manifest import Manifest
 from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Source
 from ansible_collections.composeops.stack.plugins.module_utils.backup.process import feed
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources import mongo, mongo_names, mongo_restore
 from ansible_collections.composeops.stack.plugins.module_utils.backup.verification import mongo_archive, scratch
 from ansible_collections.composeops.stack.plugins.module_utils.backup.verification.verifier import (
     Paths,

@@ -13,15 +13,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ansible_collections.composeops.stack.plugins.module_utils.backup import (
-    images,
-    postgres,
-    postgres_restore,
-)
-from ansible_collections.composeops.stack.plugins.module_utils.backup import postgres_sql as sql
+from ansible_collections.composeops.stack.plugins.module_utils.backup import images
 from ansible_collections.composeops.stack.plugins.module_utils.backup.damage import Damaged
-from ansible_collections.composeops.stack.plugins.module_utils.backup.postgres_place import Place
 from ansible_collections.composeops.stack.plugins.module_utils.backup.restorer import Job
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources import postgres, postgres_restore
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources import postgres_sql as sql
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources.postgres_place import Place
 from ansible_collections.composeops.stack.plugins.module_utils.backup.verification import postgres_roles, scratch
 from ansible_collections.composeops.stack.plugins.module_utils.backup.verification.postgres_roles import Role
 from ansible_collections.composeops.stack.plugins.module_utils.backup.verification.verifier import Paths, Task, Verifier

@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ansible_collections.composeops.stack.plugins.module_utils.backup import images, postgres_all
+from ansible_collections.composeops.stack.plugins.module_utils.backup import images
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources import postgres_all
 from ansible_collections.composeops.stack.plugins.module_utils.backup.verification import postgres
 from ansible_collections.composeops.stack.plugins.module_utils.backup.verification.verifier import Paths, Task, Verifier
 

@@ -13,9 +13,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ansible_collections.composeops.stack.plugins.module_utils.backup import capacity, images, redis, redis_scratch
+from ansible_collections.composeops.stack.plugins.module_utils.backup import capacity, images
 from ansible_collections.composeops.stack.plugins.module_utils.backup.damage import Damaged
 from ansible_collections.composeops.stack.plugins.module_utils.backup.manifest import Manifest
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources import redis, redis_scratch
 from ansible_collections.composeops.stack.plugins.module_utils.backup.verification import scratch
 from ansible_collections.composeops.stack.plugins.module_utils.backup.verification.verifier import Paths, Task, Verifier
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError

@@ -22,7 +22,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr impor
 )
 from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr.plan import moment
 from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr.scratch import Scratch
-from ansible_collections.composeops.stack.plugins.module_utils.backup.postgres_place import Place
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources.postgres_place import Place
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.tests.unit.support.recorded import RecordedRunner
 

@@ -17,7 +17,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr impor
 from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr.lag import Lag
 from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr.server import Mark, Observed
 from ansible_collections.composeops.stack.plugins.module_utils.backup.pitr.wal import Segment
-from ansible_collections.composeops.stack.plugins.module_utils.backup.postgres_place import Place
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources.postgres_place import Place
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.tests.unit.support.buckets import MemoryBucket
 from ansible_collections.composeops.stack.tests.unit.support.recorded import RecordedRunner

@@ -11,11 +11,11 @@ import time
 from pathlib import Path
 
 import pytest
-from ansible_collections.composeops.stack.plugins.module_utils.backup import archive
-from ansible_collections.composeops.stack.plugins.module_utils.backup.archive import Archive, Root
 from ansible_collections.composeops.stack.plugins.module_utils.backup.damage import Damaged
 from ansible_collections.composeops.stack.plugins.module_utils.backup.manifest import Manifest, StoredObject
 from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Source
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources import archive
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources.archive import Archive, Root
 from ansible_collections.composeops.stack.plugins.module_utils.backup.verification import files
 from ansible_collections.composeops.stack.plugins.module_utils.backup.verification.verifier import Task
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError

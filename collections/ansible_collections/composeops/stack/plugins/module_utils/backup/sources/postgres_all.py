@@ -17,11 +17,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from ansible_collections.composeops.stack.plugins.module_utils.backup import images, postgres, postgres_place
-from ansible_collections.composeops.stack.plugins.module_utils.backup import postgres_sql as sql
+from ansible_collections.composeops.stack.plugins.module_utils.backup import images
 from ansible_collections.composeops.stack.plugins.module_utils.backup.manifest import Manifest
 from ansible_collections.composeops.stack.plugins.module_utils.backup.model import POSTGRES, Source
 from ansible_collections.composeops.stack.plugins.module_utils.backup.producer import Output, Production, Stream
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources import postgres, postgres_place
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources import postgres_sql as sql
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError, InvalidInput
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Runner
 

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
-from ansible_collections.composeops.stack.plugins.module_utils.backup import postgres_place
 from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Source
-from ansible_collections.composeops.stack.plugins.module_utils.backup.postgres_place import Place
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources import postgres_place
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources.postgres_place import Place
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import CommandRunner
 
 HERE = Source("database", "postgres", "shop", "postgres", "shop", "shop")

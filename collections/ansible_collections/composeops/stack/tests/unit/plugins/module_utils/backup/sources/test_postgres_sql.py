@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.composeops.stack.plugins.module_utils.backup import postgres_sql as sql
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources import postgres_sql as sql
 
 ORIGIN: dict[str, Any] = {
     "owner": "petuser",

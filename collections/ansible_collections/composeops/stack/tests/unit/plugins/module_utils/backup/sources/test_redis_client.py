@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from ansible_collections.composeops.stack.plugins.module_utils.backup.redis_client import (
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources.redis_client import (
     RedisClient,
     RedisError,
     connected,

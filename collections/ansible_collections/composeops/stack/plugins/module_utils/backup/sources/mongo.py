@@ -13,10 +13,11 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ansible_collections.composeops.stack.plugins.module_utils.backup import images, layout, mongo_names, status
+from ansible_collections.composeops.stack.plugins.module_utils.backup import images, layout, status
 from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Source
 from ansible_collections.composeops.stack.plugins.module_utils.backup.process import Process
 from ansible_collections.composeops.stack.plugins.module_utils.backup.producer import Production, Stream
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources import mongo_names
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.io import mongo
 from ansible_collections.composeops.stack.plugins.module_utils.io.docker import Docker, address

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.composeops.stack.plugins.module_utils.backup import mongo_names
 from ansible_collections.composeops.stack.plugins.module_utils.backup.manifest import Manifest
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources import mongo_names
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 
 STAMP = "20260131T023000Z"

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.composeops.stack.plugins.module_utils.backup import redis
 from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Source
-from ansible_collections.composeops.stack.plugins.module_utils.backup.redis_client import RedisError, connected
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources import redis
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources.redis_client import RedisError, connected
 from ansible_collections.composeops.stack.plugins.module_utils.io.docker import address
 
 ANSWER_SECONDS = 10

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from ansible_collections.composeops.stack.plugins.module_utils.backup import postgres_load
 from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Source
-from ansible_collections.composeops.stack.plugins.module_utils.backup.postgres_place import Beside, Place
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources import postgres_load
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources.postgres_place import Beside, Place
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Completed
 
 HERE = Place(Source("database", "postgres", "shop", "postgres", "shop", "shop"), "sha256:1", "abc")

@@ -8,19 +8,14 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.composeops.stack.plugins.module_utils.backup import (
-    capacity,
-    file_swap,
-    redis,
-    redis_place,
-    redis_scratch,
-)
+from ansible_collections.composeops.stack.plugins.module_utils.backup import capacity, file_swap
 from ansible_collections.composeops.stack.plugins.module_utils.backup.manifest import Manifest
 from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Source
-from ansible_collections.composeops.stack.plugins.module_utils.backup.redis_client import RedisError, connected
-from ansible_collections.composeops.stack.plugins.module_utils.backup.redis_place import Place
-from ansible_collections.composeops.stack.plugins.module_utils.backup.redis_scratch import Loaded
 from ansible_collections.composeops.stack.plugins.module_utils.backup.restorer import Job, Outcome, Restorer
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources import redis, redis_place, redis_scratch
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources.redis_client import RedisError, connected
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources.redis_place import Place
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources.redis_scratch import Loaded
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.io import files
 from ansible_collections.composeops.stack.plugins.module_utils.io.docker import Docker, address

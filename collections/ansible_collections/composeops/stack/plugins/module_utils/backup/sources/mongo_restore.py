@@ -12,10 +12,11 @@ import contextlib
 import time
 from collections.abc import Mapping
 
-from ansible_collections.composeops.stack.plugins.module_utils.backup import capacity, mongo, mongo_names, report
+from ansible_collections.composeops.stack.plugins.module_utils.backup import capacity, report
 from ansible_collections.composeops.stack.plugins.module_utils.backup.manifest import Manifest
 from ansible_collections.composeops.stack.plugins.module_utils.backup.process import feed
 from ansible_collections.composeops.stack.plugins.module_utils.backup.restorer import Job, Outcome, Restorer
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources import mongo, mongo_names
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.io.docker import Docker
 from ansible_collections.composeops.stack.plugins.module_utils.io.mongo import MongoClient

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from ansible_collections.composeops.stack.plugins.module_utils.backup import postgres_all, postgres_restore
 from ansible_collections.composeops.stack.plugins.module_utils.backup.restorer import Job, Outcome, Restorer
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources import postgres_all, postgres_restore
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 
 

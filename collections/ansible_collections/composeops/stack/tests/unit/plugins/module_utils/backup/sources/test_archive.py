@@ -14,12 +14,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from ansible_collections.composeops.stack.plugins.module_utils.backup import archive, archive_restore
-from ansible_collections.composeops.stack.plugins.module_utils.backup.archive import Root
 from ansible_collections.composeops.stack.plugins.module_utils.backup.damage import Damaged
 from ansible_collections.composeops.stack.plugins.module_utils.backup.manifest import Manifest
 from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Source
 from ansible_collections.composeops.stack.plugins.module_utils.backup.restorer import Job, Outcome
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources import archive, archive_restore
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources.archive import Root
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.tests.unit.support.recorded import RecordedRunner
 

@@ -10,20 +10,20 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ansible_collections.composeops.stack.plugins.module_utils.backup import (
-    layout,
+from ansible_collections.composeops.stack.plugins.module_utils.backup import layout
+from ansible_collections.composeops.stack.plugins.module_utils.backup.manifest import Manifest, StoredObject
+from ansible_collections.composeops.stack.plugins.module_utils.backup.model import POSTGRES, POSTGRES_ALL, Source
+from ansible_collections.composeops.stack.plugins.module_utils.backup.producer import Production, Stream
+from ansible_collections.composeops.stack.plugins.module_utils.backup.restorer import Job, Outcome
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources import (
     postgres,
     postgres_all,
     postgres_all_restore,
     postgres_place,
     postgres_restore,
 )
-from ansible_collections.composeops.stack.plugins.module_utils.backup.manifest import Manifest, StoredObject
-from ansible_collections.composeops.stack.plugins.module_utils.backup.model import POSTGRES, POSTGRES_ALL, Source
-from ansible_collections.composeops.stack.plugins.module_utils.backup.postgres_all import Found
-from ansible_collections.composeops.stack.plugins.module_utils.backup.postgres_place import Place
-from ansible_collections.composeops.stack.plugins.module_utils.backup.producer import Production, Stream
-from ansible_collections.composeops.stack.plugins.module_utils.backup.restorer import Job, Outcome
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources.postgres_all import Found
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources.postgres_place import Place
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.tests.unit.support.recorded import RecordedRunner
 

@@ -7,13 +7,17 @@ import time
 from typing import Any
 
 import pytest
-from ansible_collections.composeops.stack.plugins.module_utils.backup import redis_place, redis_restore, redis_scratch
 from ansible_collections.composeops.stack.plugins.module_utils.backup.manifest import Manifest
 from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Source
-from ansible_collections.composeops.stack.plugins.module_utils.backup.redis_client import RedisError
-from ansible_collections.composeops.stack.plugins.module_utils.backup.redis_place import Place
-from ansible_collections.composeops.stack.plugins.module_utils.backup.redis_scratch import Loaded
 from ansible_collections.composeops.stack.plugins.module_utils.backup.restorer import Job
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources import (
+    redis_place,
+    redis_restore,
+    redis_scratch,
+)
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources.redis_client import RedisError
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources.redis_place import Place
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources.redis_scratch import Loaded
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.tests.unit.support.recorded import RecordedRunner
 

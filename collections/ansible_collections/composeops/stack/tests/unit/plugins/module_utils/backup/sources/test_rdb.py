@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.composeops.stack.plugins.module_utils.backup import rdb
-from ansible_collections.composeops.stack.plugins.module_utils.backup.rdb import FirstDatabase
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources import rdb
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources.rdb import FirstDatabase
 
 # Dumps of a Redis 7.0.15.
 TWO_DATABASES = bytes.fromhex(

@@ -11,17 +11,17 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.composeops.stack.plugins.module_utils.backup import (
-    capacity,
+from ansible_collections.composeops.stack.plugins.module_utils.backup import capacity
+from ansible_collections.composeops.stack.plugins.module_utils.backup.damage import Damaged
+from ansible_collections.composeops.stack.plugins.module_utils.backup.manifest import Manifest
+from ansible_collections.composeops.stack.plugins.module_utils.backup.restorer import Job, Outcome, Restorer
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources import (
     postgres,
     postgres_load,
     postgres_place,
 )
-from ansible_collections.composeops.stack.plugins.module_utils.backup import postgres_sql as sql
-from ansible_collections.composeops.stack.plugins.module_utils.backup.damage import Damaged
-from ansible_collections.composeops.stack.plugins.module_utils.backup.manifest import Manifest
-from ansible_collections.composeops.stack.plugins.module_utils.backup.postgres_place import Place
-from ansible_collections.composeops.stack.plugins.module_utils.backup.restorer import Job, Outcome, Restorer
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources import postgres_sql as sql
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources.postgres_place import Place
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.io.docker import Docker
 

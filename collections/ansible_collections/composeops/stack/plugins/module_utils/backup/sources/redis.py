@@ -8,11 +8,12 @@ import contextlib
 from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 
-from ansible_collections.composeops.stack.plugins.module_utils.backup import images, rdb
+from ansible_collections.composeops.stack.plugins.module_utils.backup import images
 from ansible_collections.composeops.stack.plugins.module_utils.backup.container import first_line
 from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Source
 from ansible_collections.composeops.stack.plugins.module_utils.backup.producer import Production, Stream
-from ansible_collections.composeops.stack.plugins.module_utils.backup.redis_client import RedisClient, connected
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources import rdb
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources.redis_client import RedisClient, connected
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.io.docker import Docker, address
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Runner

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.composeops.stack.plugins.module_utils.backup import capacity, file_swap
-from ansible_collections.composeops.stack.plugins.module_utils.backup.redis_place import Place
 from ansible_collections.composeops.stack.plugins.module_utils.backup.restorer import Job
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources.redis_place import Place
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.io.docker import Docker
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Runner

@@ -13,10 +13,11 @@ import shutil
 import tarfile
 from collections.abc import Collection, Iterator, Mapping
 
-from ansible_collections.composeops.stack.plugins.module_utils.backup import archive, capacity
-from ansible_collections.composeops.stack.plugins.module_utils.backup.archive import OURS, Root, new_place
+from ansible_collections.composeops.stack.plugins.module_utils.backup import capacity
 from ansible_collections.composeops.stack.plugins.module_utils.backup.damage import Damaged
 from ansible_collections.composeops.stack.plugins.module_utils.backup.restorer import Job, Outcome, Restorer
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources import archive
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources.archive import OURS, Root, new_place
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 
 Move = tuple[str, str]

@@ -12,10 +12,14 @@ from __future__ import annotations
 
 import os
 
-from ansible_collections.composeops.stack.plugins.module_utils.backup import postgres
-from ansible_collections.composeops.stack.plugins.module_utils.backup import postgres_sql as sql
-from ansible_collections.composeops.stack.plugins.module_utils.backup.postgres_place import MOUNTED, Beside, Place
 from ansible_collections.composeops.stack.plugins.module_utils.backup.process import feed
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources import postgres
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources import postgres_sql as sql
+from ansible_collections.composeops.stack.plugins.module_utils.backup.sources.postgres_place import (
+    MOUNTED,
+    Beside,
+    Place,
+)
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Runner
 
 MOST_JOBS = 4

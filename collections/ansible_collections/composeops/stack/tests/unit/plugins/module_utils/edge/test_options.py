@@ -118,7 +118,8 @@ def test_files_of_the_host() -> None:
         "try_files $uri $uri/ /index.html;",
         "expires $composeops_cache_30d;",
     ]
-    assert "default 30d;" in text["static.conf"]
+    assert found[-3:] == [r"location ~ /\.(?!well-known/) {", "return 404;", "}"]
+    assert "~^text/html -1;\n    default 30d;" in text["static.conf"]
     assert "static.conf" not in tree()
 
 

@@ -33,8 +33,8 @@ options:
           - What answers which path. The longest matching path wins.
           - Each route names O(sites[].routes[].stack), O(sites[].routes[].service) and O(sites[].routes[].port),
             or one of O(sites[].routes[].upstream), O(sites[].routes[].static) and O(sites[].routes[].redirect).
-          - A route has its own O(sites[].routes[].limits), lists of addresses and O(sites[].routes[].basic_auth) in place
-            of the site's.
+          - A route has its own O(sites[].routes[].limits), lists of addresses and O(sites[].routes[].basic_auth) in
+            place of the site's.
         type: list
         elements: dict
         required: true
@@ -105,8 +105,8 @@ options:
           balance:
             description:
               - How requests are spread over the servers, which are the replicas of the service or the addresses given.
-              - V(round_robin) takes them in turn, V(least_conn) the one with the fewest requests under way, V(hash) always
-                the same one for requests that have O(sites[].routes[].hash_by) in common.
+              - V(round_robin) takes them in turn, V(least_conn) the one with the fewest requests under way, V(hash)
+                always the same one for requests that have O(sites[].routes[].hash_by) in common.
               - Routes to the same port of a service share one upstream and have to agree.
             type: str
             choices: [round_robin, least_conn, hash]
@@ -114,8 +114,8 @@ options:
           hash_by:
             description:
               - What decides with V(hash).
-              - V(uri) is path and query, V(address) the client's, V(cookie) the value of O(sites[].routes[].hash_cookie);
-                requests without it take turns.
+              - V(uri) is path and query, V(address) the client's, V(cookie) the value of
+                O(sites[].routes[].hash_cookie); requests without it take turns.
               - By default V(uri).
               - Traefik knows V(address) only.
             type: str
@@ -125,8 +125,8 @@ options:
             type: str
           max_fails:
             description:
-              - Failures within O(sites[].routes[].fail_timeout) after which a server is left out for as long, while there
-                are others; 0 for never. nginx does so after 1, Traefik never, unless told.
+              - Failures within O(sites[].routes[].fail_timeout) after which a server is left out for as long, while
+                there are others; 0 for never. nginx does so after 1, Traefik never, unless told.
             type: int
           fail_timeout:
             description: Seconds, by default 10.
@@ -238,8 +238,8 @@ options:
         description:
           - Header names and values to add to every response of the site.
           - Behind nginx, X-Content-Type-Options is C(nosniff), X-Frame-Options C(SAMEORIGIN) and Referrer-Policy
-            C(strict-origin-when-cross-origin) where neither this nor the service says something else; an empty value here
-            leaves it to the service. Behind Traefik only the first one is sent.
+            C(strict-origin-when-cross-origin) where neither this nor the service says something else; an empty value
+            here leaves it to the service. Behind Traefik only the first one is sent.
         type: dict
         default: {}
       snippet:
@@ -294,7 +294,8 @@ options:
             default: Restricted
           users:
             description:
-              - Names and the hashes of their passwords, bcrypt (C(htpasswd -nB)) or sha512-crypt (C(openssl passwd -6)).
+              - Names and the hashes of their passwords, bcrypt (C(htpasswd -nB)) or sha512-crypt
+                (C(openssl passwd -6)).
               - Every request is checked, so a bcrypt cost above 8 slows the edge down.
               - Traefik knows bcrypt only.
             type: dict

@@ -156,14 +156,15 @@ undone:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
-from ansible_collections.composeops.stack.plugins.module_utils.host.model import Change, HostState
+from ansible_collections.composeops.stack.plugins.module_utils.host.model import HostState
 from ansible_collections.composeops.stack.plugins.module_utils.host.observe import observe
-from ansible_collections.composeops.stack.plugins.module_utils.host.plan import changed_paths, make_plan
+from ansible_collections.composeops.stack.plugins.module_utils.host.plan import make_plan
 from ansible_collections.composeops.stack.plugins.module_utils.host.request import parse
-from ansible_collections.composeops.stack.plugins.module_utils.host.unconfirmed import Unconfirmed, sentences
+from ansible_collections.composeops.stack.plugins.module_utils.host.result import result_of, sentences
+from ansible_collections.composeops.stack.plugins.module_utils.host.unconfirmed import Unconfirmed
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import CommandRunner
 from ansible_collections.composeops.stack.plugins.module_utils.io.systemd import Systemd
+from ansible_collections.composeops.stack.plugins.module_utils.shell import exit_with
 
 WORDS: dict[str, Any] = {"type": "list", "elements": "str", "default": []}
 NAME: dict[str, Any] = {"type": "str", "required": True}
@@ -219,48 +220,31 @@ def wanted(params: dict[str, Any]) -> HostState:
     return parse({**ELSEWHERE, "files": files, "units": params["units"]})
 
 
-def apply(module: AnsibleModule, unconfirmed: Unconfirmed, systemd: Systemd) -> dict[str, Any]:
+def apply(params: dict[str, Any], unconfirmed: Unconfirmed, systemd: Systemd, *, check: bool) -> dict[str, Any]:
     """Make the change, or foresee it in check mode."""
-    state = wanted(module.params)
-    if module.check_mode:
+    state = wanted(params)
+    if check:
         # Their packages and unit files belong to another call, which made nothing either.
-        changes: tuple[Change, ...] = make_plan(state, observe(state, systemd), units_may_appear=True).changes
-    else:
-        changes = unconfirmed.apply(state, module.params["within"])
-    results: dict[str, Any] = {
-        "changed": bool(changes),
-        "plan": sentences(changes),
-        "changed_paths": list(changed_paths(changes)),
-    }
-    if module._diff:
-        results["diff"] = [difference(change) for change in changes]
-    return results
+        return result_of(make_plan(state, observe(state, systemd), units_may_appear=True).changes)
+    return result_of(unconfirmed.apply(state, params["within"]))
 
 
-def difference(change: Change) -> dict[str, str]:
-    """Return a change as Ansible's diff shows it."""
-    header = change.path or change.resource
-    return {"before_header": header, "after_header": header, "before": change.before, "after": change.after}
+def run(params: dict[str, Any], *, check: bool) -> dict[str, Any]:
+    runner = CommandRunner()
+    systemd = Systemd(runner)
+    unconfirmed = Unconfirmed(runner, systemd)
+    if params["step"] == "confirm":
+        unconfirmed.confirm()
+        return {"changed": True, "confirmed": True}
+    if params["step"] == "undo":
+        undone = unconfirmed.undo()
+        return {"changed": bool(undone), "undone": sentences(undone)}
+    return apply(params, unconfirmed, systemd, check=check)
 
 
 def main() -> None:
     module = AnsibleModule(argument_spec=ARGUMENT_SPEC, supports_check_mode=True)
-    runner = CommandRunner()
-    systemd = Systemd(runner)
-    unconfirmed = Unconfirmed(runner, systemd)
-    try:
-        if module.params["step"] == "confirm":
-            unconfirmed.confirm()
-            results: dict[str, Any] = {"changed": True, "confirmed": True}
-        elif module.params["step"] == "undo":
-            undone = unconfirmed.undo()
-            results = {"changed": bool(undone), "undone": sentences(undone)}
-        else:
-            results = apply(module, unconfirmed, systemd)
-    except ComposeOpsError as error:
-        module.fail_json(msg=str(error))
-        return
-    module.exit_json(**results)
+    exit_with(module, lambda: run(module.params, check=module.check_mode))
 
 
 if __name__ == "__main__":

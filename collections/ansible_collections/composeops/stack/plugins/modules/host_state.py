@@ -320,15 +320,15 @@ import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.host.apply import Applier
-from ansible_collections.composeops.stack.plugins.module_utils.host.model import Change
 from ansible_collections.composeops.stack.plugins.module_utils.host.observe import observe
-from ansible_collections.composeops.stack.plugins.module_utils.host.plan import changed_paths, make_plan
+from ansible_collections.composeops.stack.plugins.module_utils.host.plan import make_plan
 from ansible_collections.composeops.stack.plugins.module_utils.host.request import parse
+from ansible_collections.composeops.stack.plugins.module_utils.host.result import result_of, sentences
 from ansible_collections.composeops.stack.plugins.module_utils.io.files import exclusive
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import CommandRunner
 from ansible_collections.composeops.stack.plugins.module_utils.io.systemd import Systemd
+from ansible_collections.composeops.stack.plugins.module_utils.shell import exit_with
 
 LOCK = "/run/lock/composeops-host.lock"
 LOCK_WAIT = 60.0
@@ -416,6 +416,22 @@ class SilentModule(AnsibleModule):
 SILENCE = {"module_args": "not shown"}
 
 
+def run(params: dict[str, Any], applier: Applier, systemd: Systemd, *, check: bool) -> dict[str, Any]:
+    wanted = parse(params)
+    found = observe(wanted, systemd)
+    plan = make_plan(wanted, found)
+    changes = plan.changes
+    if changes and not check:
+        with exclusive(LOCK, "host_state", wait=LOCK_WAIT):
+            changes = applier.apply(wanted, found, plan)
+    return result_of(changes)
+
+
+def made_by(applier: Applier) -> dict[str, Any]:
+    """Return what an error left, as a module that failed returns it."""
+    return {"changed": bool(applier.made), **({"done": sentences(applier.made)} if applier.made else {})}
+
+
 def main() -> None:
     module = SilentModule()
     # Parents of directories are made with the process's mask.
@@ -423,32 +439,11 @@ def main() -> None:
     runner = CommandRunner()
     systemd = Systemd(runner)
     applier = Applier(runner, systemd)
-    try:
-        wanted = parse(module.params)
-        found = observe(wanted, systemd)
-        plan = make_plan(wanted, found)
-        changes = plan.changes
-        if changes and not module.check_mode:
-            with exclusive(LOCK, "host_state", wait=LOCK_WAIT):
-                changes = applier.apply(wanted, found, plan)
-    except ComposeOpsError as error:
-        done = {"done": [change.sentence for change in applier.made]} if applier.made else {}
-        module.fail_json(msg=str(error), changed=bool(applier.made), **done)
-        return
-    results: dict[str, Any] = {
-        "changed": bool(changes),
-        "plan": [change.sentence for change in changes],
-        "changed_paths": list(changed_paths(changes)),
-    }
-    if module._diff:
-        results["diff"] = [difference(change) for change in changes]
-    module.exit_json(**results)
-
-
-def difference(change: Change) -> dict[str, str]:
-    """Return a change as Ansible's diff shows it."""
-    header = change.path or change.resource
-    return {"before_header": header, "after_header": header, "before": change.before, "after": change.after}
+    exit_with(
+        module,
+        lambda: run(module.params, applier, systemd, check=module.check_mode),
+        after_failure=lambda _error: made_by(applier),
+    )
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from __future__ import annotations
 import base64
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
@@ -180,7 +180,3 @@ class Unconfirmed:
 
     def _disarm(self) -> None:
         self._runner.run(["systemctl", "stop", TIMER], check=False)
-
-
-def sentences(changes: Iterable[Change]) -> list[str]:
-    return [change.sentence for change in changes]

@@ -264,7 +264,7 @@ def test_from_one_authority_to_another_that_binds_accounts(edge: Edge, authority
     assert edge.host.output("stat -c %a /etc/composeops/acme/account.ini") == "600"
 
 
-def test_the_operators_own_certificate_is_served_and_given_up_again(edge: Edge) -> None:
+def test_the_operators_own_certificate_is_served(edge: Edge) -> None:
     make = (
         "openssl req -x509 -nodes -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -days 30 -subj /O=Ours"
         " -addext subjectAltName=DNS:{name} -keyout /etc/ssl/private/{name}.key -out /etc/ssl/private/{name}.pem"
@@ -291,7 +291,7 @@ def test_the_operators_own_certificate_is_served_and_given_up_again(edge: Edge) 
     assert edge.serial(APP) == serial
 
 
-def test_a_private_authority_signs_without_leaving_its_key(edge: Edge) -> None:
+def test_a_private_authority_signs_without_leaving_its_key_and_is_given_up_again(edge: Edge) -> None:
     place = "/run/private-ca"
     edge.host.run(
         f"mkdir -p {place} && openssl req -x509 -nodes -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -days 30"

@@ -187,7 +187,7 @@ def weigh(edge: Edge, call: str) -> None:
 
 def shares(edge: Edge, number: int = 200) -> dict[str, float]:
     """Return what part of the requests each colour answered."""
-    ports = [int(seen(edge, f"http://{APP}/")["port"]) for _ in range(number)]  # type: ignore[call-overload]
+    ports = [int(str(seen(edge, f"http://{APP}/")["port"])) for _ in range(number)]
     return {colour: ports.count(port) / number for colour, port in COLOURED.items()}
 
 

@@ -18,6 +18,10 @@ from ansible_collections.composeops.stack.plugins.module_utils.errors import Inv
 from ansible_collections.composeops.stack.plugins.module_utils.io import files
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Runner
 
+LONGEST_ECDSA = 300
+"""Characters of a public key in PEM."""
+LONGEST_COMMON_NAME = 64
+"""Characters, by X.520; longer names are among the alternative ones alone."""
 DAYS = 397
 """What browsers accept at most of public authorities; private ones are held to 825."""
 _BEGIN = "-----BEGIN "
@@ -81,7 +85,7 @@ def reasons_to_sign(
 
 def key_kind(public_key: str) -> str:
     """Tell RSA from ECDSA by the length of a public key: the smallest of the one has twice the other's."""
-    return "rsa" if len(public_key) > 300 else "ecdsa"  # noqa: PLR2004 (characters of PEM)
+    return "rsa" if len(public_key) > LONGEST_ECDSA else "ecdsa"
 
 
 def signed_by(runner: Runner, authority: PrivateCa, kept: Lineage) -> bool:
@@ -105,7 +109,7 @@ def sign(
         runner.run(
             [
                 *("openssl", "req", "-new", "-nodes", *_KEY_ARGUMENTS[key_type], "-keyout", key, "-out", request),
-                *("-subj", f"/CN={wanted.site}" if len(wanted.site) <= 64 else "/"),  # noqa: PLR2004 (X.520's limit)
+                *("-subj", f"/CN={wanted.site}" if len(wanted.site) <= LONGEST_COMMON_NAME else "/"),
             ]
         )
         runner.run(

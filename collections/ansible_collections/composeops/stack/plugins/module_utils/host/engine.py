@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible_collections.composeops.stack.plugins.module_utils.errors import InvalidInput
 
+LAST_PORT = 65535
 _LARGEST = {4: 32, 6: 128}
 
 
@@ -39,7 +40,8 @@ def tcp_sockets(argv: Sequence[str], settings: Mapping[str, Any]) -> list[str]:
         return []
     given = [word.partition("=")[2] for word in words if word.startswith(("--host=", "-H="))]
     given += [value for word, value in itertools.pairwise(words) if word in ("-H", "--host")]
-    given += [word[2:] for word in words if word.startswith("-H") and len(word) > 2 and word[2] != "="]  # noqa: PLR2004
+    attached = [word.removeprefix("-H") for word in words if word.startswith("-H")]
+    given += [host for host in attached if host and not host.startswith("=")]
     given += [str(host) for host in settings.get("hosts") or ()]
     return [host for host in given if host.startswith("tcp:")]
 
@@ -60,7 +62,7 @@ def _is_set(words: Sequence[str], flag: str) -> bool:
 def _is_loopback(place: str) -> bool:
     host, _, port = place.rpartition(":")
     try:
-        return ip_address(host.strip("[]")).is_loopback and 0 < int(port) < 65536  # noqa: PLR2004
+        return ip_address(host.strip("[]")).is_loopback and 0 < int(port) <= LAST_PORT
     except ValueError:
         return False
 

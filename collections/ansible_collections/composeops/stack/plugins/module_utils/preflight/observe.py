@@ -101,7 +101,7 @@ def image_users(runner: Runner, images: Sequence[str]) -> dict[str, str]:
     columns = "{{json .RepoTags}}\t{{json .RepoDigests}}\t{{.Config.User}}"
     # It fails for those that are not here, and still tells of the others.
     inspected = runner.run(["docker", "image", "inspect", "--format", columns, *images], check=False)
-    rows = [line.split("\t") for line in inspected.stdout.splitlines() if line.count("\t") == 2]  # noqa: PLR2004
+    rows = [line.split("\t") for line in inspected.stdout.splitlines() if line.count("\t") == columns.count("\t")]
     return {
         name: user for tags, digests, user in rows for name in (json.loads(tags) or []) + (json.loads(digests) or [])
     }

@@ -18,6 +18,7 @@ from ansible_collections.composeops.stack.tests.unit.support import letsencrypt
 from ansible_collections.composeops.stack.tests.unit.support.recorded import RecordedRunner
 
 NOW = datetime(2026, 11, 22, tzinfo=timezone.utc)
+AUTHORITY = Authority("https://acme.test/dir")
 WANTED = WantedCertificate("a.test", ("a.test",))
 REFUSED = RecordedRunner(lambda argv: (1, "", "An unexpected error occurred:\nno\n"))
 
@@ -26,7 +27,7 @@ def issue(
     runner: RecordedRunner,
     memory: Path,
     wanted: WantedCertificate = WANTED,
-    authority: Authority = Authority("https://acme.test/dir"),  # noqa: B008 (frozen)
+    authority: Authority = AUTHORITY,
     *,
     try_challenges: bool = False,
     replace: bool = False,

@@ -150,7 +150,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.composeops.stack.plugins.module_utils.certificates.bundle import Bundles
-from ansible_collections.composeops.stack.plugins.module_utils.edge import choice, draining, protection, upgrade
+from ansible_collections.composeops.stack.plugins.module_utils.edge import choice, protection, upgrade
 from ansible_collections.composeops.stack.plugins.module_utils.edge.capabilities import Capabilities
 from ansible_collections.composeops.stack.plugins.module_utils.edge.declared import (
     SITE_OPTIONS,
@@ -201,7 +201,7 @@ def apply(edge: Edge, plan: Plan, wanted: Mapping[str, str], passwords: Mapping[
     """Carry out ``plan`` and return nginx's warnings."""
     warnings: list[str] = []
     if plan.end_draining:
-        upgrade.end(CommandRunner())
+        upgrade.end_left(CommandRunner())
     for site in plan.placeholders:
         edge.bundles.make_placeholder(site)
     edge.passwords.write(passwords)
@@ -242,7 +242,7 @@ def run(params: Mapping[str, Any], *, check: bool) -> dict[str, Any]:
             files=edge.tree.files(),
             generation=edge.tree.generation(),
             loaded=edge.nginx.loaded_generation(),
-            draining=draining.was_left(),
+            draining=upgrade.was_left(),
             bundles=edge.bundles.sites(),
         )
         plan = make_plan(sites, wanted, observed)

@@ -91,7 +91,12 @@ def begin(owner: int, idle_connections: Callable[[], int | None], flag: str = FL
 def was_left(flag: str = FLAG) -> bool:
     """Whether a run that was killed left the flag: the process that it names is no more."""
     owner = files.read_text(flag)
-    return owner is not None and not (owner.strip().isdigit() and os.path.exists(f"/proc/{owner.strip()}"))
+    return owner is not None and ended(owner.strip())
+
+
+def ended(owner: str) -> bool:
+    """Whether a process is no more."""
+    return not (owner.isdigit() and os.path.exists(f"/proc/{owner}"))
 
 
 def end(flag: str = FLAG) -> None:

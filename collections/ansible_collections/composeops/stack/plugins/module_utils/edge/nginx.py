@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 
-from ansible_collections.composeops.stack.plugins.module_utils.edge import capabilities, draining, processes
+from ansible_collections.composeops.stack.plugins.module_utils.edge import capabilities, draining, processes, upgrade
 from ansible_collections.composeops.stack.plugins.module_utils.edge.live import ROOT, NotLoaded
 from ansible_collections.composeops.stack.plugins.module_utils.edge.plan import describe
 from ansible_collections.composeops.stack.plugins.module_utils.edge.render import DRAINING, STATUS_HOST
@@ -111,9 +111,8 @@ class Nginx:
             processes.wait_until_replaced(before)
 
     def end_draining(self) -> None:
-        """Let connections be kept open again where a run was killed while it drained them."""
-        if draining.was_left():
-            draining.end()
+        """End what a run or an upgrade left that was killed while it drained connections."""
+        upgrade.end_left(self._runner)
 
     def reload(self) -> None:
         """Have nginx read its configuration again, or start it where it is not running."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Callable
 
 from ansible_collections.composeops.stack.plugins.module_utils.edge import draining
@@ -18,17 +19,18 @@ from ansible_collections.composeops.stack.plugins.module_utils.io.runner import 
 
 DROP_IN = "/run/systemd/system/nginx.service.d/composeops-upgrade.conf"
 TEXT = """\
-# There while apt upgrades nginx: its packages would restart it, and it replaces its program without that.
+# There while process {owner} upgrades nginx: its packages would restart it, and it replaces its program without that.
 [Unit]
 RefuseManualStop=yes
 """
+_OWNER = re.compile(r"process (\d+) upgrades")
 SHELLS = ("sh", "dash", "bash")
 
 
 def begin(runner: Runner, owner: int, idle_connections: Callable[[], int | None], drop_in: str = DROP_IN) -> None:
     """Keep nginx from being restarted while the process ``owner`` runs, and let clients go."""
     os.makedirs(os.path.dirname(drop_in), mode=0o755, exist_ok=True)
-    files.write_atomically(drop_in, TEXT.encode(), mode=0o644, uid=os.geteuid(), gid=os.getegid())
+    files.write_atomically(drop_in, TEXT.format(owner=owner).encode(), mode=0o644, uid=os.geteuid(), gid=os.getegid())
     runner.run(["systemctl", "daemon-reload"])
     draining.begin(owner, idle_connections)
 
@@ -36,6 +38,29 @@ def begin(runner: Runner, owner: int, idle_connections: Callable[[], int | None]
 def end(runner: Runner, drop_in: str = DROP_IN) -> None:
     """Let nginx be restarted, and connections be kept, as before."""
     draining.end()
+    _allow_restarts(runner, drop_in)
+
+
+def was_left(drop_in: str = DROP_IN) -> bool:
+    """Whether a run or an upgrade that was killed left connections closed, or nginx without a way to restart it."""
+    return draining.was_left() or _abandoned(drop_in)
+
+
+def end_left(runner: Runner, drop_in: str = DROP_IN) -> None:
+    """End what was left; what another process has under way stays."""
+    if draining.was_left():
+        draining.end()
+    if _abandoned(drop_in):
+        _allow_restarts(runner, drop_in)
+
+
+def _abandoned(drop_in: str) -> bool:
+    text = files.read_text(drop_in)
+    owner = _OWNER.search(text or "")
+    return text is not None and (owner is None or draining.ended(owner.group(1)))
+
+
+def _allow_restarts(runner: Runner, drop_in: str) -> None:
     with contextlib.suppress(FileNotFoundError):
         os.unlink(drop_in)
         runner.run(["systemctl", "daemon-reload"])

@@ -40,6 +40,27 @@ def test_restarts_are_refused_from_before_the_upgrade_until_after_it(
     assert runner.ran == [("systemctl daemon-reload", True), ("systemctl daemon-reload", False)]
 
 
+def test_what_a_killed_upgrade_left_is_ended_also_when_the_flag_is_gone_already(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flag, drop_in = tmp_path / "edge.draining", tmp_path / "unit.d/upgrade.conf"
+    for function in (draining.begin, draining.end, draining.was_left):
+        monkeypatch.setattr(function, "__defaults__", (str(flag),))
+    runner = Runner(drop_in)
+    upgrade.begin(runner, os.getpid(), lambda: None, str(drop_in))
+    assert not upgrade.was_left(str(drop_in))
+    upgrade.end_left(runner, str(drop_in))
+    assert drop_in.exists()
+    assert flag.exists()
+    upgrade.begin(runner, 2**22 + 1, lambda: None, str(drop_in))
+    flag.unlink()
+    assert upgrade.was_left(str(drop_in))
+    upgrade.end_left(runner, str(drop_in))
+    assert not drop_in.exists()
+    assert not upgrade.was_left(str(drop_in))
+    assert runner.ran[-1] == ("systemctl daemon-reload", False)
+
+
 def test_the_hook_is_run_by_the_first_that_is_no_shell() -> None:
     processes_there = {40: ("sh", 30), 30: ("dash", 20), 20: ("apt-get", 10), 10: ("bash", 1)}
     assert upgrade.caller(40, processes_there.__getitem__) == 20

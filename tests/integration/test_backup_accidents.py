@@ -282,6 +282,7 @@ def test_a_host_deletes_nothing_and_its_key_could_not(bench: BackupHost, store: 
     """A backup, a verification, a restore and a failure ask for no deletion but that of unfinished uploads."""
     store.requests.clear()
     assert run(bench).ok
+    assert run(bench, REDIS).ok
     assert bench.program(f"drill {DATABASE} --level 2").ok
     assert bench.program(f"restore {REDIS} --unverified").ok
     store.set(parts(Answer(500, "InternalError"), after=1))

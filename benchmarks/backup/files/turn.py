@@ -22,7 +22,7 @@ AUTHORITY = WORK / "authority.pem"
 CONTAINER = "bench-postgres-1"
 IMAGE = "postgres:15-alpine"
 DATABASE = "bench"
-LEVEL = "3"
+LEVEL = "1"
 RIVALS = "rivals-of-backup-bench"
 """The prefix below which the rivals put their objects."""
 

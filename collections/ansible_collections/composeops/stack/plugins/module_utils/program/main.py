@@ -14,20 +14,32 @@ import os
 import platform
 import sys
 from collections.abc import Sequence
-from importlib.util import find_spec
 
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.version import VERSION
 
-DOMAINS = ("release", "checks", "certificates", "edge", "backup", "monitor", "host")
-"""The domains with commands, in the order in which the help shows them."""
+DOMAINS = {
+    "release": ("status", "logs", "releases", "hold", "resume", "audit", "rollback"),
+    "checks": ("check",),
+    "certificates": ("certificates",),
+    "edge": ("edge",),
+    "backup": ("backup", "list", "restore", "drill"),
+    "monitor": ("monitor", "alert"),
+    "host": ("undo-unconfirmed",),
+}
+"""The domains and their commands, in the order in which the help shows them."""
 
 PACKAGE = "ansible_collections.composeops.stack.plugins.module_utils"
 FAILED = 1
 INTERRUPTED = 130
 
 
-def parser() -> argparse.ArgumentParser:
+def parser(command: str = "") -> argparse.ArgumentParser:
+    """Return the parser of the domain that has ``command``, and of every domain where none has it.
+
+    The others are not even imported: that would take longer than what most timers do.
+    """
+    owners = [domain for domain, commands in DOMAINS.items() if command in commands]
     top = argparse.ArgumentParser(
         prog="composeops",
         description="Looks after the stacks, certificates and backups of this host, as its playbooks set them up.",
@@ -37,16 +49,15 @@ def parser() -> argparse.ArgumentParser:
         "--version", action="version", version=f"composeops {VERSION} (Python {platform.python_version()})"
     )
     subparsers = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for domain in DOMAINS:
-        name = f"{PACKAGE}.{domain}.commands"
-        if find_spec(name) is not None:
-            importlib.import_module(name).register(subparsers)
+    for domain in owners or DOMAINS:
+        importlib.import_module(f"{PACKAGE}.{domain}.commands").register(subparsers)
     return top
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status; an error is one line on standard error."""
-    arguments = parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    arguments = parser(next(iter(words), "")).parse_args(words)
     try:
         return int(arguments.handler(arguments))
     except ComposeOpsError as error:

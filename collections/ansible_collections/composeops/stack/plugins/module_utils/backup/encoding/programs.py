@@ -11,8 +11,8 @@ from ansible_collections.composeops.stack.plugins.module_utils.errors import Com
 ZSTD = "zstd"
 AGE = "age"
 
-LEVEL = 3
-"""More is slower than a database dumps, and saves little."""
+LEVEL = 1
+"""What serves needs the processor meanwhile: level 3 takes 1.5 to 2.3 times as long, and makes text a tenth smaller."""
 
 READABLE = ((), (ZSTD,), (AGE,), (ZSTD, AGE))
 """What can be undone: encryption comes last, or it would hide from compression what repeats."""

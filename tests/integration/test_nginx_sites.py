@@ -7,11 +7,13 @@ import http.client
 import json
 import re
 import socket
+import time
 from collections.abc import Iterator
 
 import pytest
 from ansible_collections.composeops.stack.plugins.module_utils.edge.draining import FLAG
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
+from ansible_collections.composeops.stack.plugins.module_utils.release import active
 from ansible_collections.composeops.stack.plugins.module_utils.release.state import (
     Endpoint,
     StackState,
@@ -167,21 +169,34 @@ def answered(edge: Edge, uri: str) -> tuple[str, str]:
         return json.loads(answer.read())["path"], answer.getheader("Connection", "")
 
 
+@contextlib.contextmanager
+def clients_let_go(edge: Edge) -> Iterator[None]:
+    """Have every worker close connections for the block; that they all know of a file is a matter of time alone."""
+    edge.host.run(["touch", FLAG], check=True)
+    try:
+        time.sleep(active.SEEN_AFTER)
+        yield
+    finally:
+        edge.host.run(["rm", FLAG], check=True)
+        time.sleep(active.SEEN_AFTER)
+
+
 @pytest.mark.parametrize("uri", ["/api/pets", "/api/a%2Fb//c%3Fd%20e/../f?x=%2F&y=1?", "/?q"])
 def test_while_clients_are_let_go_answers_close_and_services_see_the_same(edge: Edge, uri: str) -> None:
     edge.publish(*SITES)
     assert answered(edge, uri) == (uri, "keep-alive")
-    edge.host.run(["touch", FLAG], check=True)
-    try:
+    with clients_let_go(edge):
         assert answered(edge, uri) == (uri, "close")
-    finally:
-        edge.host.run(["rm", FLAG], check=True)
+    assert answered(edge, uri) == (uri, "keep-alive")
 
 
 def weigh(edge: Edge, call: str) -> None:
     """Have the program on the host do what a deployment does."""
     package = "ansible_collections.composeops.stack.plugins.module_utils.release"
-    code = f"import sys; sys.path.insert(0, '/usr/local/bin/composeops'); from {package} import active; active.{call}"
+    code = (
+        f"import sys; sys.path.insert(0, '/usr/local/bin/composeops'); from {package} import clock, switch;"
+        f"switch.NginxSwitch('{CANARY}', clock.SystemClock()).{call}"
+    )
     edge.host.run(["python3", "-c", code], check=True)
 
 
@@ -201,24 +216,21 @@ def coloured(edge: Edge) -> Iterator[None]:
     )
     yield
     edge.publish(*SITES)
-    edge.host.run(["rm", "-r", directory(CANARY)], check=True)
+    edge.host.run(f"rm -r {directory(CANARY)} && rm -rf {active.DIRECTORY}/{CANARY}.*", check=True)
 
 
 def test_a_file_chooses_the_colour_and_a_canary_gets_its_share(edge: Edge, coloured: None) -> None:
     assert shares(edge, 10) == {"blue": 1, "green": 0}
-    weigh(edge, f"weigh('{CANARY}', 'green', 30)")
+    weigh(edge, "weigh('green', 30, 'none')")
     assert 0.15 < shares(edge)["green"] < 0.45
     # Also while clients are let go.
-    edge.host.run(["touch", FLAG], check=True)
-    try:
+    with clients_let_go(edge):
         assert 0.15 < shares(edge)["green"] < 0.45
-    finally:
-        edge.host.run(["rm", FLAG], check=True)
-    weigh(edge, f"weigh('{CANARY}', 'green', 50, sticky='address')")
+    weigh(edge, "weigh('green', 50, 'address')")
     assert 1 in shares(edge, 20).values()
-    weigh(edge, f"switch('{CANARY}', 'green')")
+    weigh(edge, "switch('green')")
     assert shares(edge, 10) == {"blue": 0, "green": 1}
-    weigh(edge, f"switch('{CANARY}', 'blue')")
+    weigh(edge, "switch('blue')")
     assert shares(edge, 10) == {"blue": 1, "green": 0}
 
 

@@ -1,7 +1,7 @@
-"""What a scanner finds from outside: TLS against Mozilla's intermediate profile, and ports that answer.
+"""What a scanner finds from outside: TLS against one of Mozilla's profiles, and ports that answer.
 
 sslyze carries version 5.7 of the guideline. Ours is 6.0, which differs in two points: it has no DHE suites, and
-X25519MLKEM768 is its first group. So the profile is sslyze's own with these two brought up to date. How long a
+X25519MLKEM768 is its first group. So the profiles are sslyze's own with these two brought up to date. How long a
 certificate lives is its authority's decision, and the test bed's gives them five years; this one rule is left out.
 """
 
@@ -53,16 +53,21 @@ class Findings:
     """Groups of the key exchange that sslyze knows how to ask for; its OpenSSL has no post-quantum ones."""
 
 
-def intermediate() -> TlsConfigurationAsJson:
-    """Return version 6.0 of Mozilla's intermediate profile."""
-    profile = MozillaTlsConfiguration.get(TlsConfigurationEnum.MOZILLA_INTERMEDIATE)
-    profile.ciphers.iana = {name for name in profile.ciphers.iana if not name.startswith("TLS_DHE_")}
-    profile.tls_curves = {*profile.tls_curves, "X25519MLKEM768"}
-    profile.maximum_certificate_lifespan = PEBBLES_LIFESPAN
-    return profile
+INTERMEDIATE, MODERN = TlsConfigurationEnum.MOZILLA_INTERMEDIATE, TlsConfigurationEnum.MOZILLA_MODERN
 
 
-def tls(address: str, names: Iterable[str], authority: Path) -> dict[str, Findings]:
+def profile(named: TlsConfigurationEnum) -> TlsConfigurationAsJson:
+    """Return version 6.0 of one of Mozilla's profiles."""
+    wanted = MozillaTlsConfiguration.get(named)
+    wanted.ciphers.iana = {name for name in wanted.ciphers.iana if not name.startswith("TLS_DHE_")}
+    wanted.tls_curves = {*wanted.tls_curves, "X25519MLKEM768"}
+    wanted.maximum_certificate_lifespan = PEBBLES_LIFESPAN
+    return wanted
+
+
+def tls(
+    address: str, names: Iterable[str], authority: Path, wanted: TlsConfigurationEnum = INTERMEDIATE
+) -> dict[str, Findings]:
     """Scan the sites of the host at ``address``, trusting ``authority`` as browsers trust those that they know."""
     trusted = ScanCommandsExtraArguments(certificate_info=CertificateInfoExtraArgument(custom_ca_file=authority))
     scanner = Scanner(per_server_concurrent_connections_limit=HANDSHAKES_AT_ONCE)
@@ -76,16 +81,16 @@ def tls(address: str, names: Iterable[str], authority: Path) -> dict[str, Findin
             for name in names
         ]
     )
-    return {result.server_location.hostname: _findings(result) for result in scanner.get_results()}
+    return {result.server_location.hostname: _findings(result, wanted) for result in scanner.get_results()}
 
 
-def _findings(result: ServerScanResult) -> Findings:
+def _findings(result: ServerScanResult, wanted: TlsConfigurationEnum) -> Findings:
     assert result.connectivity_status is ServerConnectivityStatusEnum.COMPLETED, result.connectivity_error_trace
     scanned = result.scan_result
     assert scanned is not None
     issues: dict[str, str] = {}
     try:
-        check_server_against_tls_configuration(result, intermediate())
+        check_server_against_tls_configuration(result, profile(wanted))
     except ServerNotCompliantWithTlsConfiguration as error:
         issues = dict(error.issues)
     early = scanned.tls_1_3_early_data.result

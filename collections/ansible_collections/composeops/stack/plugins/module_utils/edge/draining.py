@@ -16,9 +16,10 @@ from collections.abc import Callable, Iterator
 
 from ansible_collections.composeops.stack.plugins.module_utils.edge.block import block
 from ansible_collections.composeops.stack.plugins.module_utils.io import files
+from ansible_collections.composeops.stack.plugins.module_utils.release.active import SEEN_AFTER
 
 FLAG = "/run/composeops/edge.draining"
-"""nginx looks for it with every request."""
+"""nginx looks for it."""
 IDLE = 30
 """Seconds after which nginx closes an idle connection, and so the longest that a reload waits."""
 POLL = 0.1
@@ -77,14 +78,16 @@ def begin(owner: int, idle_connections: Callable[[], int | None], flag: str = FL
     """Let clients go, until ``end``, which is somebody else's to call once the process ``owner`` is no more."""
     os.makedirs(os.path.dirname(flag), mode=0o755, exist_ok=True)
     with open(flag, "w", encoding="ascii") as stream:
+        # nginx opens what it remembers, as a user of its own, and whatever the umask of the run is.
+        os.fchmod(stream.fileno(), 0o644)
         stream.write(f"{owner}\n")
-    deadline = time.monotonic() + IDLE
+    began = time.monotonic()
     calm = 0
-    while calm < CALM and time.monotonic() < deadline:
+    while calm < CALM and time.monotonic() - began < IDLE:
         idle = idle_connections()
         if idle is None:
             return
-        calm = 0 if idle else calm + 1
+        calm = 0 if idle or time.monotonic() - began < SEEN_AFTER else calm + 1
         time.sleep(POLL)
 
 

@@ -78,6 +78,7 @@ def _redirect(target: RedirectTarget) -> list[str]:
 def _files(target: StaticTarget) -> list[str]:
     return [
         f"root {target.directory};",
+        choice.NO_MEMORY,
         f"try_files $uri $uri/ {target.fallback or '=404'};",
         f"expires {_cache_variable(target.cache) if target.cache else '-1'};",
         "# Hidden files are of those who made the others (.git, .env).",

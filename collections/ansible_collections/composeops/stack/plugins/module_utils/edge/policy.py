@@ -67,6 +67,8 @@ def lines(capabilities: Capabilities, settings: Settings) -> list[str]:
         "",
         *response_headers.of_host(),
         "",
+        *choice.MEMORY,
+        "",
         *choice.CLIENT,
     ]
 

@@ -222,6 +222,7 @@ def _plain_server(
         [
             *([] if site.redirect_to_https else protection.of_challenges(site)),
             f"root {webroot};",
+            choice.NO_MEMORY,
             "default_type text/plain;",
             "try_files $uri =404;",
         ],

@@ -1,6 +1,6 @@
 # Copyright: ComposeOps contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Which colour the edge serves, and what share of the requests a canary gets: files that nginx looks for every time.
+"""Which colour the edge serves, and what share of the requests a canary gets: files that nginx looks for.
 
 A reload of nginx closes idle connections just as a request may arrive on one (before 1.27.4 nothing prevents that).
 So neither a switch nor a weight reloads anything:
@@ -24,6 +24,9 @@ from ansible_collections.composeops.stack.plugins.module_utils.release.model imp
 
 DIRECTORY = "/etc/nginx/composeops/active"
 SHARES = 100
+SEEN_AFTER = 2.0
+"""Seconds after which every worker of nginx knows that a file came or went (``edge/choice.py``): it remembers until the
+second of its clock is over, and that clock goes on when the worker is done with what came together."""
 READABLE = 0o755
 MARKS: dict[Sticky, str] = {"none": "by-request", "address": "by-address", "cookie": "by-cookie"}
 """The file that says by what requests are told apart."""
@@ -45,7 +48,7 @@ def serving(stack: str, directory: str = DIRECTORY) -> str:
 
 
 def switch(stack: str, colour: str, directory: str = DIRECTORY) -> None:
-    """Send all new requests to ``colour``, from one to the next; those under way stay where they are.
+    """Send all new requests to ``colour`` after ``SEEN_AFTER``, and some before; those under way stay where they are.
 
     The weights go last. nginx looks for them first: a request that still finds them goes where the canary was, and
     one that does not finds the flag as it is now. The other way round, it could find neither.
@@ -60,7 +63,7 @@ def switch(stack: str, colour: str, directory: str = DIRECTORY) -> None:
 
 
 def weigh(stack: str, colour: str, percent: int, directory: str = DIRECTORY, sticky: Sticky = "none") -> None:
-    """Send ``percent`` of the new requests to ``colour``, from one to the next, and the others where they went."""
+    """Send ``percent`` of the new requests to ``colour`` after ``SEEN_AFTER``, and the others where they went."""
     if not 0 <= percent <= SHARES or colour not in COLOURS:
         raise InvalidInput(f"Stack {stack}: {percent} % of the requests cannot go to {colour!r}.")
     if percent == 0:
@@ -98,7 +101,7 @@ def weights(stack: str, directory: str = DIRECTORY) -> dict[str, int]:
 
 
 def clear_weights(stack: str, directory: str = DIRECTORY) -> None:
-    """Send all new requests where the flag says; nothing happens where no canary runs."""
+    """Send all new requests where the flag says after ``SEEN_AFTER``; nothing happens where no canary runs."""
     _unlink(canary(stack, directory))
     shutil.rmtree(_shares(stack, directory), ignore_errors=True)
 

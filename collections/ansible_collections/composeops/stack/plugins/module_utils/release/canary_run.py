@@ -64,7 +64,7 @@ class Canary:
         self._stack = stack
         self._policy = policy
         self._clock = clock
-        self._switch = switch or NginxSwitch(stack, directory, logs)
+        self._switch = switch or NginxSwitch(stack, clock, directory, logs)
 
     def run(self, *, colour: str, before: str) -> tuple[StepFigures, ...]:
         """Take all steps and return their figures; the weights of the last one stay until the switch.

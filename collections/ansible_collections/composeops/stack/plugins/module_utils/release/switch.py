@@ -54,10 +54,13 @@ class Switch(Protocol):
 
 
 class NginxSwitch:
-    """Files that nginx looks for with every request."""
+    """Files that nginx looks for."""
 
-    def __init__(self, stack: str, directory: str = active.DIRECTORY, logs: str = traffic.DIRECTORY) -> None:
+    def __init__(
+        self, stack: str, clock: Clock, directory: str = active.DIRECTORY, logs: str = traffic.DIRECTORY
+    ) -> None:
         self._stack = stack
+        self._clock = clock
         self._directory = directory
         self._log = traffic.path(stack, logs)
 
@@ -66,15 +69,20 @@ class NginxSwitch:
 
     def switch(self, colour: str) -> None:
         active.switch(self._stack, colour, self._directory)
+        self._clock.sleep(active.SEEN_AFTER)
 
     def weigh(self, colour: str, percent: int, sticky: Sticky) -> None:
         active.weigh(self._stack, colour, percent, self._directory, sticky)
+        self._clock.sleep(active.SEEN_AFTER)
 
     def weights(self) -> dict[str, int]:
         return active.weights(self._stack, self._directory)
 
     def clear_weights(self) -> None:
+        ran = bool(self.weights())
         active.clear_weights(self._stack, self._directory)
+        if ran:
+            self._clock.sleep(active.SEEN_AFTER)
 
     def traffic(self) -> Traffic:
         return Traffic(self._log)
@@ -169,4 +177,4 @@ def of_host(
     """Return the switch of a stack: Traefik's where the role edge made Traefik the edge of this host."""
     if os.path.isdir(traefik):
         return TraefikSwitch(stack, clock, Traefik(), directory=traefik)
-    return NginxSwitch(stack, directory)
+    return NginxSwitch(stack, clock, directory)

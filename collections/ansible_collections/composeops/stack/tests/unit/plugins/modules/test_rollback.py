@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError, InvalidInput
-from ansible_collections.composeops.stack.plugins.module_utils.release import going_back, rollback_commands
+from ansible_collections.composeops.stack.plugins.module_utils.release import active, going_back, rollback_commands
 from ansible_collections.composeops.stack.plugins.module_utils.release.deployment import Deployment
 from ansible_collections.composeops.stack.plugins.module_utils.release.run import Places
 from ansible_collections.composeops.stack.plugins.modules import release_info, rollback
@@ -47,7 +47,7 @@ def test_it_is_predicted_then_done_then_told(upgraded: Host) -> None:
     assert upgraded.served() == "web:1"
     assert [entry["title"] for entry in result["summary"]] == ["Release 3 of shop", "Releases of shop"]
     assert result["summary"][1]["rows"][0][0] == "* 3"
-    assert result["seconds"]["switch"] == 0
+    assert result["seconds"]["switch"] == active.SEEN_AFTER
 
 
 def lose(host: Host) -> None:

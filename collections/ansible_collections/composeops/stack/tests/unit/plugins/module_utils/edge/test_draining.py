@@ -2,6 +2,7 @@
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.edge.draining imp
 @pytest.fixture
 def flag(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(draining, "POLL", 0.0)
+    monkeypatch.setattr(draining, "SEEN_AFTER", 0.0)
     return tmp_path / "run/edge.draining"
 
 
@@ -50,6 +52,25 @@ def test_clients_that_never_go_are_not_waited_for_longer_than_a_connection_may_b
     monkeypatch.setattr(draining, "IDLE", 0)
     with drained(counted(flag, 5, 5), str(flag)):
         assert flag.exists()
+
+
+def test_calm_says_nothing_before_nginx_has_seen_the_flag(flag: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = itertools.count()
+    monkeypatch.setattr(draining, "SEEN_AFTER", 8)
+    monkeypatch.setattr(draining.time, "monotonic", lambda: next(clock))
+    answers = [0] * 9
+    with drained(answers.pop, str(flag)):
+        # It looks twice at the clock each time.
+        assert len(answers) == 9 - (8 / 2 + draining.CALM - 1)
+
+
+def test_nginx_can_open_the_flag_whatever_the_umask_is(flag: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        with drained(counted(flag, 0, 0, 0), str(flag)):
+            assert flag.stat().st_mode & 0o777 == 0o644
+    finally:
+        os.umask(before)
 
 
 def test_a_reload_that_fails_leaves_no_flag(flag: Path) -> None:

@@ -112,9 +112,10 @@ def test_files_of_the_host() -> None:
     files = {"path": "/", "static": {"directory": "/srv/a", "cache": "30d", "fallback": "/index.html"}}
     text = tree(files)
     found = location(servers(text["sites/a.test.conf"])[-1], "/")
-    assert found[:4] == [
+    assert found[:5] == [
         "# files below /srv/a",
         "root /srv/a;",
+        "open_file_cache off;",
         "try_files $uri $uri/ /index.html;",
         "expires $composeops_cache_30d;",
     ]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.composeops.stack.plugins.module_utils.errors import ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.io.traefik import NotRunning, Traefik
-from ansible_collections.composeops.stack.plugins.module_utils.release import switch, traefik_file
+from ansible_collections.composeops.stack.plugins.module_utils.release import active, switch, traefik_file
 from ansible_collections.composeops.stack.plugins.module_utils.release.canary_run import Canary
 from ansible_collections.composeops.stack.plugins.module_utils.release.model import CanaryPolicy
 from ansible_collections.composeops.stack.plugins.module_utils.release.switch import NginxSwitch, TraefikSwitch
@@ -64,6 +64,23 @@ def test_the_edge_of_a_host_is_traefik_where_its_directory_is(tmp_path: Path) ->
     absent = str(tmp_path / "absent")
     assert isinstance(switch.of_host("shop", FakeClock(), traefik=absent), NginxSwitch)
     assert isinstance(switch.of_host("shop", FakeClock(), traefik=str(tmp_path)), TraefikSwitch)
+
+
+def test_what_nginx_does_not_see_at_once_is_waited_for(tmp_path: Path) -> None:
+    clock = FakeClock()
+    nginx = NginxSwitch("shop", clock, str(tmp_path))
+    changes = (lambda: nginx.switch("green"), lambda: nginx.weigh("blue", 5, "none"), nginx.clear_weights)
+    for number, change in enumerate(changes, start=1):
+        began = clock.time
+        change()
+        assert clock.time - began == active.SEEN_AFTER, number
+
+
+def test_where_no_canary_runs_there_is_nothing_to_wait_for(tmp_path: Path) -> None:
+    clock = FakeClock()
+    began = clock.time
+    NginxSwitch("shop", clock, str(tmp_path)).clear_weights()
+    assert clock.time == began
 
 
 def test_a_switch_returns_when_traefik_serves_by_it(host: Host) -> None:

@@ -48,3 +48,11 @@ def overlay() -> dict[str, Any]:
 def outside(operator: BedHost, overlay: dict[str, Any]) -> Outside:
     """A client elsewhere, which reaches the host's address and trusts the bed's certificate authority."""
     return Outside(operator.address, overlay["verify_ca"])
+
+
+@pytest.fixture(scope="session")
+def authority(overlay: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The certificate of the bed's authority, for those who want a file."""
+    path = tmp_path_factory.mktemp("authority") / "authority.pem"
+    path.write_text(overlay["verify_ca"])
+    return path

@@ -44,10 +44,8 @@ def published(operator: BedHost) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def findings(addresses: dict[str, str], overlay: dict[str, Any], tmp_path_factory: Any) -> dict[str, Any]:
+def findings(addresses: dict[str, str], authority: Path) -> dict[str, Any]:
     """What a scan of every site by every way found."""
-    authority: Path = tmp_path_factory.mktemp("scan") / "authority.pem"
-    authority.write_text(overlay["verify_ca"])
     return {family: scan.tls(address, SITES, authority) for family, address in addresses.items()}
 
 

@@ -6,12 +6,14 @@ import gzip
 import json
 import ssl
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.integration.bed_host import BedHost
 from tests.support import containers as stack
+from tests.support import scan
 from tests.support.outside import Outside
 
 SITE = "www.jackcwf.com"
@@ -70,6 +72,12 @@ def test_rfx_01_certificate_is_the_authoritys_and_http_leads_to_it(outside: Outs
     assert ("DNS", SITE) in outside.certificate(SITE)["subjectAltName"]
     answer = outside.http(SITE, "/pets?limit=1")
     assert (answer.status, answer.headers["location"]) == (301, f"https://{SITE}/pets?limit=1")
+
+
+def test_a_scan_against_mozillas_intermediate_profile_finds_nothing(outside: Outside, authority: Path) -> None:
+    found = scan.tls(outside.address, [SITE], authority)[SITE]
+    assert dict(found.issues) == {}
+    assert found.versions == {"tls_1_2", "tls_1_3"}
 
 
 def test_rfx_01_names_that_no_site_has_get_no_certificate(outside: Outside) -> None:

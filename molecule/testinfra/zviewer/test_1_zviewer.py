@@ -7,11 +7,13 @@ import statistics
 import time
 import uuid
 from http.client import HTTPConnection
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.integration.bed_host import BedHost
+from tests.support import scan
 from tests.support.containers import record
 from tests.support.outside import Outside
 from tests.support.zviewer import (
@@ -102,6 +104,12 @@ def test_zvw_03_tls_ends_at_the_edge(outside: Outside) -> None:
     assert ("DNS", SITE) in outside.certificate(SITE)["subjectAltName"]
     answer = outside.http(SITE, "/api/health")
     assert (answer.status, answer.headers["location"]) == (301, f"https://{SITE}/api/health")
+
+
+def test_a_scan_against_mozillas_intermediate_profile_finds_nothing(outside: Outside, authority: Path) -> None:
+    found = scan.tls(outside.address, [SITE], authority)[SITE]
+    assert dict(found.issues) == {}
+    assert found.versions == {"tls_1_2", "tls_1_3"}
 
 
 def test_zvw_03_status_page_is_for_the_host_alone(host: Any, outside: Outside) -> None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 from ansible_collections.composeops.stack.plugins.module_utils.backup import capacity
 from ansible_collections.composeops.stack.plugins.module_utils.backup.damage import Damaged
+from ansible_collections.composeops.stack.plugins.module_utils.backup.interruption import undisturbed
 from ansible_collections.composeops.stack.plugins.module_utils.backup.verification.verifier import Task
 from ansible_collections.composeops.stack.plugins.module_utils.errors import CommandError, ComposeOpsError
 from ansible_collections.composeops.stack.plugins.module_utils.io.docker import Docker
@@ -81,9 +82,10 @@ def options(source: str, place: Place) -> list[str]:
 def remove_leftovers(runner: Runner, source: str) -> list[str]:
     """Remove the containers of drills of ``source`` with their volumes; return their ids."""
     listing = ["docker", "ps", "--all", "--quiet", "--filter", f"label={LABEL}={source}"]
-    found = runner.run(listing).stdout.split()
-    if found:
-        runner.run(["docker", "rm", "--force", "--volumes", *found])
+    with undisturbed():
+        found = runner.run(listing).stdout.split()
+        if found:
+            runner.run(["docker", "rm", "--force", "--volumes", *found])
     return found
 
 

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
 import time
 from collections.abc import Callable, Sequence
 
 import pytest
 from ansible_collections.composeops.stack.plugins.module_utils.backup import images
 from ansible_collections.composeops.stack.plugins.module_utils.backup.damage import Damaged
+from ansible_collections.composeops.stack.plugins.module_utils.backup.interruption import (
+    Interrupted,
+    interruptible,
+    undisturbed,
+)
 from ansible_collections.composeops.stack.plugins.module_utils.backup.manifest import Manifest
 from ansible_collections.composeops.stack.plugins.module_utils.backup.model import Source
 from ansible_collections.composeops.stack.plugins.module_utils.backup.verification import postgres, scratch
@@ -57,6 +65,24 @@ def test_a_container_is_removed_by_its_label_however_the_block_ends() -> None:
         ["docker", "ps", "--all", "--quiet", "--filter", "label=composeops.drill=database"],
         ["docker", "rm", "--force", "--volumes", "abc"],
     ]
+
+
+def test_a_drill_that_is_stopped_while_it_removes_its_container_removes_it_and_then_stops() -> None:
+    def answer(argv: Sequence[str]) -> tuple[int, str, str]:
+        if argv[1] == "ps":
+            os.kill(os.getpid(), signal.SIGTERM)
+        return 0, "abc\n", ""
+
+    one = task(answer)
+    with pytest.raises(Interrupted), interruptible(), scratch.container(one, "sha256:0", PLACE, "", ["x"]):
+        pass
+    assert [call[1] for call in calls(one)] == ["run", "ps", "rm"]
+
+
+def test_programs_that_remove_a_container_do_not_see_the_signal_that_stops_the_drill() -> None:
+    with undisturbed():
+        ignored = subprocess.run(["sh", "-c", "kill -TERM $$; echo removed"], capture_output=True, check=False)
+    assert ignored.stdout == b"removed\n"
 
 
 def test_one_that_could_not_be_made_is_looked_for_all_the_same() -> None:

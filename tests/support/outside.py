@@ -82,7 +82,9 @@ class Outside:
     def echo(self, name: str, path: str, message: str) -> str:
         """Open a WebSocket, send ``message`` and return what comes back."""
         plain = socket.create_connection((self.address, 443), timeout=TIMEOUT)
-        with connect(f"wss://{name}{path}", sock=plain, ssl=self.context, server_hostname=name) as connection:
+        with connect(
+            f"wss://{name}{path}", sock=plain, ssl=self.context, server_hostname=name, open_timeout=TIMEOUT
+        ) as connection:
             connection.send(message)
             return str(connection.recv(TIMEOUT))
 

@@ -28,11 +28,14 @@ class LockHeld(ComposeOpsError):
 
 
 def read_bytes(path: str) -> bytes | None:
-    """Return the content of ``path``, or None where there is no such file."""
+    """Return the content of ``path``, or None where there is no such file.
+
+    A file of a process that ends between opening and reading (proc(5), ESRCH) is gone as well.
+    """
     try:
         with open(path, "rb") as stream:
             return stream.read()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return None
 
 

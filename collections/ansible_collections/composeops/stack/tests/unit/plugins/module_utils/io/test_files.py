@@ -26,6 +26,18 @@ def test_missing_files_are_none(tmp_path: Path) -> None:
     assert files.read_text(str(tmp_path / "a")) is None
 
 
+def test_what_a_process_that_ended_had_to_say_is_gone() -> None:
+    process = subprocess.Popen(["sleep", "60"])
+    opened = os.open(f"/proc/{process.pid}/stat", os.O_RDONLY)
+    try:
+        process.kill()
+        process.wait()
+        # As if it had ended between opening and reading.
+        assert files.read_text(f"/proc/self/fd/{opened}") is None
+    finally:
+        os.close(opened)
+
+
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     write(tmp_path / "a", b"\xff", mode=0o600)
     assert files.read_bytes(str(tmp_path / "a")) == b"\xff"

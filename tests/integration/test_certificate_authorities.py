@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
+import ssl
+import urllib.request
 from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from http import HTTPStatus
 from typing import Any
 
 import pytest
@@ -174,6 +179,33 @@ def test_a_certificate_that_its_authority_wants_replaced_is_replaced_by_the_time
     assert edge.serial(APP) != kept
 
 
+def test_a_window_that_the_authority_moves_is_kept_to_by_the_timer(edge: Edge, authority: str) -> None:
+    issued(edge, site(APP))
+    kept = edge.serial(APP)
+    for days, said in ((30, f"{APP}: looked after"), (-2, f"{APP}: {edge_directory(edge)} wants it replaced since")):
+        assert edge.serial(APP) == kept
+        move_window(edge, authority, days)
+        edge.host.run(f"rm -f /var/lib/composeops/certificates/{APP}.json", check=True)
+        assert said in edge.host.run(RENEW, check=True).stdout
+    assert edge.serial(APP) != kept
+
+
+def move_window(edge: Edge, authority: str, days: int) -> None:
+    """Have Pebble say (RFC 9773) that the certificate is to be replaced on the day in so many days."""
+    start = datetime.now(timezone.utc) + timedelta(days=days)
+    window = {"start": start.isoformat(), "end": (start + timedelta(days=1)).isoformat()}
+    body = {
+        "certificate": edge.host.read(f"/etc/letsencrypt/live/{APP}/cert.pem"),
+        "ariResponse": json.dumps({"suggestedWindow": window}),
+    }
+    # Its own interface, which is for tests alone.
+    url = f"https://{authority}:15000/set-renewal-info/"
+    asked = urllib.request.Request(url, json.dumps(body).encode(), method="POST")
+    context = ssl._create_unverified_context()  # noqa: S323 (to the bed)
+    with urllib.request.urlopen(asked, context=context, timeout=10) as answer:  # noqa: S310
+        assert answer.status == HTTPStatus.OK
+
+
 def edge_directory(edge: Edge) -> str:
     variables = yaml.safe_load((edge.host.inventory / "group_vars/all.yml").read_text(encoding="utf-8"))
     return str(variables["edge_acme_directory"])
@@ -239,10 +271,32 @@ def test_what_a_killed_certbot_began_does_not_stand_in_the_way(edge: Edge) -> No
     assert edge.host.output("ls /etc/letsencrypt/renewal").split().count(f"{APP}-0001.conf") == 0
 
 
-def test_from_one_authority_without_profiles_to_another_that_binds_accounts(edge: Edge, authority: str) -> None:
+def test_a_profile_of_the_authority_is_what_is_issued_and_renewed(edge: Edge, authority: str) -> None:
+    edge.publish(site(APP))
+    offers = f"https://{authority}:14002/dir"
+    refused = edge.certificates(site(APP), acme_directory=offers, acme_profile="long")
+    assert f"acme_profile is long, which {offers} does not offer." in refused["msg"]
+    assert "Its profiles are: classic, shortlived." in refused["msg"]
+    classic = issued(edge, site(APP), acme_directory=offers, acme_profile="classic")
+    assert classic["certificates"][0]["days_left"] >= 89
+    short: dict[str, Any] = {"acme_directory": offers, "acme_profile": "shortlived"}
+    replaced = issued(edge, site(APP), **short)
+    assert "its profile is classic, not shortlived" in str(replaced["plan"])
+    assert replaced["certificates"][0]["days_left"] in (5, 6)
+    assert edge.certificates(site(APP), **short)["changed"] is False
+    before = edge.serial(APP)
+    edge.host.run(RENEW, check=True)
+    assert edge.serial(APP) == before
+    with due(edge):
+        edge.host.run(RENEW, check=True)
+    assert edge.serial(APP) != before
+    renewed = edge.certificates(site(APP), **short)
+    assert renewed["changed"] is False
+    assert renewed["certificates"][0]["days_left"] in (5, 6)
+
+
+def test_from_one_authority_to_another_that_binds_accounts(edge: Edge, authority: str) -> None:
     issued(edge, site(APP))
-    profiled = edge.certificates(site(APP), acme_profile="shortlived")
-    assert f"acme_profile is shortlived, which {edge_directory(edge)} does not offer" in profiled["msg"]
     other = f"https://{authority}:14001/dir"
     edge.host.run(f"rm -rf /etc/letsencrypt/accounts/{authority}:14001", check=True)
     unbound = edge.certificates(site(APP), acme_directory=other)

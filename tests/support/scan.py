@@ -1,8 +1,7 @@
 """What a scanner finds from outside: TLS against one of Mozilla's profiles, and ports that answer.
 
 sslyze carries version 5.7 of the guideline. Ours is 6.0, which differs in two points: it has no DHE suites, and
-X25519MLKEM768 is its first group. So the profiles are sslyze's own with these two brought up to date. How long a
-certificate lives is its authority's decision, and the test bed's gives them five years; this one rule is left out.
+X25519MLKEM768 is its first group. So the profiles are sslyze's own with these two brought up to date.
 """
 
 from __future__ import annotations
@@ -38,7 +37,6 @@ from sslyze.mozilla_tls_profile.tls_config_checker import (
 HANDSHAKES_AT_ONCE = 4
 CONNECTIONS_AT_ONCE = 8000
 FILES_OF_OUR_OWN = 200
-PEBBLES_LIFESPAN = 5 * 366
 ALL_PORTS = range(1, 65536)
 
 
@@ -61,7 +59,6 @@ def profile(named: TlsConfigurationEnum) -> TlsConfigurationAsJson:
     wanted = MozillaTlsConfiguration.get(named)
     wanted.ciphers.iana = {name for name in wanted.ciphers.iana if not name.startswith("TLS_DHE_")}
     wanted.tls_curves = {*wanted.tls_curves, "X25519MLKEM768"}
-    wanted.maximum_certificate_lifespan = PEBBLES_LIFESPAN
     return wanted
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import time
 import uuid
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.integration.bed_host import BedHost
 from tests.support import containers as stack
+from tests.support import scan
 from tests.support.outside import Outside
 
 SITE = "integrated.example.com"
@@ -97,6 +99,12 @@ def test_int_02_backend_listens_inside_the_container_alone(
 
 def test_int_02_websocket_echoes(outside: Outside) -> None:
     assert outside.echo(SITE, "/ws", "hello") == "hello"
+
+
+def test_a_scan_against_mozillas_intermediate_profile_finds_nothing(outside: Outside, authority: Path) -> None:
+    found = scan.tls(outside.address, [SITE], authority)[SITE]
+    assert dict(found.issues) == {}
+    assert found.versions == {"tls_1_2", "tls_1_3"}
 
 
 @pytest.mark.parametrize("path", ["/", "/api/health", "/assets/app.css"])

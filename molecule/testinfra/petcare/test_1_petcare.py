@@ -157,6 +157,18 @@ def test_pet_03_certificates_are_renewed_by_a_timer(host: Any) -> None:
     assert timer.is_running
 
 
+def test_workers_that_remember_by_a_clock_that_was_set_are_replaced(host: Any) -> None:
+    """The clock itself is the machine's, and no test's to set."""
+    timer = host.service("composeops-edge-clock.timer")
+    assert timer.is_enabled
+    assert timer.is_running
+    assert host.check_output("systemctl show --value -p OnClockChange composeops-edge-clock.timer") == "yes"
+    workers = "pgrep -P $(cat /run/nginx.pid)"
+    before = set(host.check_output(workers).split())
+    host.check_output("systemctl start composeops-edge-clock.service")
+    assert set(host.check_output(workers).split()) - before
+
+
 def test_pet_04_environment_of_the_backend_is_complete(containers: dict[str, dict[str, Any]], host: Any) -> None:
     environment = dict(line.split("=", 1) for line in containers["backend"]["Config"]["Env"])
     plain = {"DB_USER", "DB_NAME", "WECHAT_APP_ID", "GOOGLE_CLIENT_ID", "SMTP_HOST", "SMTP_PORT", "SMTP_USER"}

@@ -11,12 +11,14 @@ import json
 import socket
 import time
 import uuid
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.integration.bed_host import BedHost
 from tests.support import containers as stack
+from tests.support import scan
 from tests.support.outside import Outside
 
 SITE = "sagacity.example.com"
@@ -96,6 +98,12 @@ def test_sag_02_certificate_is_certbots_and_renews_itself(host: Any, outside: Ou
     assert host.file(f"/etc/letsencrypt/renewal/{SITE}.conf").exists
     assert host.service("certbot.timer").is_enabled
     assert host.service("certbot.timer").is_running
+
+
+def test_a_scan_against_mozillas_intermediate_profile_finds_nothing(outside: Outside, authority: Path) -> None:
+    found = scan.tls(outside.address, [SITE], authority)[SITE]
+    assert dict(found.issues) == {}
+    assert found.versions == {"tls_1_2", "tls_1_3"}
 
 
 def test_sag_02_answers_of_the_api_are_never_kept_and_are_compressed(outside: Outside) -> None:

@@ -126,7 +126,7 @@ options:
         type: list
         elements: str
       min_days:
-        description: Days the certificate must still last. 14 unless said otherwise.
+        description: Days the certificate must still last; unless said, 14, or a sixth of its life where that is less.
         type: float
       stack:
         description: The stack of C(postgres), C(redis), C(mongo), C(log) and C(container).

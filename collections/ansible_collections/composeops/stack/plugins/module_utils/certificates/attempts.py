@@ -30,13 +30,19 @@ class Attempts:
     not_before: int = 0
     """Until then the timer does not ask."""
     reason: str = ""
+    serial: str = ""
+    """Which certificate the authority was asked about."""
     renew_at: int = 0
-    """When the authority wants the certificate replaced, as far as it was asked; 0 where it was not."""
+    """When the authority wants that one replaced, as far as it was asked; 0 where it was not."""
     ask_window_at: int = 0
     """When it may be asked for that again."""
 
     def waiting(self, now: datetime) -> bool:
         return self.failures > 0 and now.timestamp() < self.not_before
+
+    def of(self, serial: str) -> Attempts:
+        """Return what is remembered of this certificate: certbot may have renewed the one that was asked about."""
+        return self if self.serial == serial else replace(self, serial=serial, renew_at=0, ask_window_at=0)
 
 
 def failed(before: Attempts, reason: str, now: datetime, retry_at: datetime | None = None) -> Attempts:

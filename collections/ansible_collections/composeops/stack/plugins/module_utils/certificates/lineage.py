@@ -34,6 +34,7 @@ def read_lineage(runner: Runner, site: str, directory: str = CERTBOT_DIRECTORY) 
         privkey=privkey,
         trusted=trusted(runner, fullchain_path),
         profile=settings.get("required_profile", ""),
+        renew_before=settings.get("renew_before_expiry", ""),
     )
 
 

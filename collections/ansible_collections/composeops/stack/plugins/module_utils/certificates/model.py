@@ -93,6 +93,9 @@ class Authority:
         return f"dns-{self.dns_plugin}" if wanted.over_dns else WEBROOT_PLUGIN
 
 
+SHORT = timedelta(days=10)
+
+
 @dataclass(frozen=True)
 class CertificateFacts:
     """What stands in a certificate."""
@@ -112,13 +115,17 @@ class CertificateFacts:
     def remaining(self, now: datetime) -> timedelta:
         return self.not_after - now
 
+    @property
+    def lifetime(self) -> timedelta:
+        return self.not_after - self.not_before
+
     def due(self, now: datetime) -> bool:
-        """Whether a third of the lifetime is left or less, which is when certbot renews."""
-        return self.remaining(now) <= (self.not_after - self.not_before) / 3
+        """Whether a third of the lifetime is left or less, half of a short one: when certbot means to renew."""
+        return self.remaining(now) <= self.lifetime / (2 if self.lifetime < SHORT else 3)
 
     def overdue(self, now: datetime) -> bool:
         """Whether renewal has evidently failed: certbot renews with a third of the lifetime left, not with a sixth."""
-        return self.remaining(now) < (self.not_after - self.not_before) / 6
+        return self.remaining(now) < self.lifetime / 6
 
 
 @dataclass(frozen=True)
@@ -134,6 +141,8 @@ class Lineage:
     trusted: bool
     """Whether this host's own list of authorities leads to it."""
     profile: str = ""
+    renew_before: str = ""
+    """How long before the end certbot is to renew it, where somebody wrote that into its file."""
     source: Source = Source.ACME
 
 

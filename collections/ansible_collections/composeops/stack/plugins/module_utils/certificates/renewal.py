@@ -3,13 +3,15 @@
 """Renews what certbot keeps, certificate by certificate, as the timer wants it twice a day.
 
 certbot decides by what is left of a lifetime. The authority may want one replaced sooner, when it has to revoke it for
-instance, and says so when it is asked (``ari``). What failed is not tried again at once (``attempts``).
+instance, and says so when it is asked (``ari``). What failed is not tried again at once (``attempts``). About lives of
+less than 90 days certbot is not asked before it is time: up to 4.0 it renews whatever ends within 30 days, and so a
+certificate of six days every time that it is asked.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from ansible_collections.composeops.stack.plugins.module_utils.certificates import (
     account,
@@ -29,6 +31,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.errors import Com
 from ansible_collections.composeops.stack.plugins.module_utils.io.runner import Runner
 
 DNS = "dns-"
+HURRIES_BELOW = timedelta(days=90)
 
 
 class Renewer:
@@ -48,14 +51,14 @@ class Renewer:
         self._now = now
         self._memory = memory
         self._certbot_directory = certbot_directory
-        self._asks = certbot.version(runner) < certbot.OWN_ARI_SINCE
+        self._old = certbot.version(runner) < certbot.OWN_ARI_SINCE
 
     def renew(self, wanted: WantedCertificate) -> list[str]:
         """Renew a site's certificate where it is time; return what is worth telling, or raise what failed."""
         kept = lineage.read_lineage(self._runner, wanted.site, self._certbot_directory)
         if kept is None:
             return [f"{wanted.site}: certbot keeps nothing yet; playbooks/site.yml has it issued."]
-        memory = attempts.read(wanted.site, self._memory)
+        memory = attempts.read(wanted.site, self._memory).of(kept.certificate.serial)
         if memory.waiting(self._now):
             return [
                 f"{wanted.site}: not asked before {attempts.moment(memory.not_before)}, after {memory.failures} "
@@ -76,13 +79,16 @@ class Renewer:
             return notes + self._issue(same, authority)
         if memory.failures and authority.rehearsals_at and kept.certificate.due(self._now):
             return notes + self._issue(same, authority)
+        if self._old and _too_early(kept, self._now):
+            self._succeeded(wanted.site, memory)
+            return notes
         return notes + self._renew(same, authority, memory)
 
     def _ask_window(
         self, site: str, kept: Lineage, authority: Authority, memory: attempts.Attempts
     ) -> tuple[attempts.Attempts, list[str]]:
         """Ask the authority when to replace a certificate; not being told is no failure, certbot's own rule remains."""
-        if not self._asks or self._now.timestamp() < memory.ask_window_at:
+        if not self._old or self._now.timestamp() < memory.ask_window_at:
             return memory, []
         try:
             answer = ari.ask(kept.server, ari.identifier(kept.certificate), authority.ca_file)
@@ -101,14 +107,17 @@ class Renewer:
     def _renew(self, wanted: WantedCertificate, authority: Authority, memory: attempts.Attempts) -> list[str]:
         completed = certbot.renew(self._runner, wanted.site, authority)
         if completed.ok:
-            if memory.failures:
-                attempts.forget(wanted.site, self._memory)
+            self._succeeded(wanted.site, memory)
             return []
         if account.unknown(certbot.output(completed)):
             return self._issue(wanted, authority)
         error = certbot.refused(wanted, authority, completed)
         attempts.write(wanted.site, attempts.failed(memory, error.message, self._now, error.retry_at), self._memory)
         raise error
+
+    def _succeeded(self, site: str, memory: attempts.Attempts) -> None:
+        if memory.failures:
+            attempts.forget(site, self._memory)
 
     def _issue(self, wanted: WantedCertificate, authority: Authority) -> list[str]:
         # Without a try of ours: from inside, a host may not reach its own public address.
@@ -123,3 +132,8 @@ class Renewer:
             memory=self._memory,
             certbot_directory=self._certbot_directory,
         )
+
+
+def _too_early(kept: Lineage, now: datetime) -> bool:
+    """Whether certbot would renew long before it is time, and nobody has told it to."""
+    return kept.certificate.lifetime < HURRIES_BELOW and not kept.renew_before and not kept.certificate.due(now)

@@ -142,6 +142,7 @@ _CONVERSIONS: Mapping[str, Callable[[Any], Any]] = {
     "str": str,
     "int": int,
     "float": float,
+    "float | None": float,
     "tuple[int, ...]": _list(int),
     "tuple[str, ...]": _list(str),
     "Mapping[str, str]": _texts,

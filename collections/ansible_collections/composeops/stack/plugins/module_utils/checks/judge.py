@@ -48,10 +48,14 @@ from ansible_collections.composeops.stack.plugins.module_utils.checks.observatio
     Served,
     Unsent,
 )
+from ansible_collections.composeops.stack.plugins.module_utils.io.http import Certificate
 
 LOOK_AT_LOGS = "Look at playbooks/logs.yml -e service={service}."
 BODY_SHOWN = 80
 LINE_SHOWN = 200
+MIN_DAYS = 14
+MIN_SHARE = 6
+"""A certificate is renewed when a third of its life is left. Below a sixth, something has stood in the way for long."""
 
 
 def judge(check: Check, observation: Observation) -> Verdict:
@@ -134,14 +138,21 @@ def _certificate(check: CertificateCheck, observation: Served) -> Verdict:
             f"it is not for {', '.join(missing)} but for {', '.join(certificate.names)}.",
             "Add the names to the site's aliases and run playbooks/site.yml.",
         )
-    if days < check.min_days:
+    least = _least_days(certificate) if check.min_days is None else check.min_days
+    if days < least:
         return Verdict(
             False,
             observed,
-            f"it ends in {days:.1f} days, sooner than {check.min_days:g}.",
+            f"it ends in {days:.1f} days, sooner than {least:g}.",
             "Look at `systemctl status certbot.timer` and `journalctl -u certbot` on the host.",
         )
     return Verdict(True, observed)
+
+
+def _least_days(certificate: Certificate) -> float:
+    """Return the days that a certificate must still last where nobody said how many."""
+    life = (certificate.not_after - certificate.not_before) / timedelta(days=1)
+    return min(MIN_DAYS, life / MIN_SHARE)
 
 
 @_judge.register

@@ -102,7 +102,8 @@ class CertificateCheck(Common):
     connect_to: str = ""
     names: tuple[str, ...] = ()
     """Names the certificate must have beside ``host``."""
-    min_days: float = 14
+    min_days: float | None = None
+    """``None``: 14, or a sixth of its life where that is less."""
 
     @property
     def target(self) -> str:

@@ -38,6 +38,7 @@ class ConnectionFailed(ComposeOpsError):
 class Certificate:
     """What a server presented and this side found trustworthy."""
 
+    not_before: datetime
     not_after: datetime
     names: tuple[str, ...]
     issuer: str
@@ -268,8 +269,13 @@ def _certificate(secured: ssl.SSLSocket) -> Certificate:
     described: dict[str, Any] = secured.getpeercert() or {}
     issuer = {key: value for part in described.get("issuer", ()) for key, value in part}
     return Certificate(
-        not_after=datetime.fromtimestamp(ssl.cert_time_to_seconds(described["notAfter"]), tz=timezone.utc),
+        not_before=_time(described["notBefore"]),
+        not_after=_time(described["notAfter"]),
         names=tuple(value for kind, value in described.get("subjectAltName", ()) if kind in ("DNS", "IP Address")),
         issuer=issuer.get("organizationName") or issuer.get("commonName") or "unknown",
         fingerprint=hashlib.sha256(secured.getpeercert(binary_form=True) or b"").hexdigest(),
     )
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromtimestamp(ssl.cert_time_to_seconds(text), tz=timezone.utc)

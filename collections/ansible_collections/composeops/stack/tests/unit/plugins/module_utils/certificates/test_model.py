@@ -121,3 +121,9 @@ def test_a_third_before_its_end_a_certificate_is_due() -> None:
     made = datetime(2026, 1, 1, tzinfo=timezone.utc)
     facts = CertificateFacts(("a.test",), "CA", made, made + timedelta(days=90), "01", "f", "p")
     assert [facts.due(made + timedelta(days=days)) for days in (59, 60, 91)] == [False, True, True]
+
+
+def test_half_before_its_end_one_that_lives_less_than_ten_days_is_due() -> None:
+    made = datetime(2026, 1, 1, tzinfo=timezone.utc)
+    facts = CertificateFacts(("a.test",), "CA", made, made + timedelta(days=6), "01", "f", "p")
+    assert [facts.due(made + timedelta(days=days)) for days in (2.9, 3, 7)] == [False, True, True]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -117,13 +117,56 @@ def test_the_authority_is_not_asked_again_before_it_wants_to_be(host: Host) -> N
 
 
 def test_a_moment_that_is_known_is_kept_to_without_asking_again(host: Host) -> None:
-    attempts.write(
-        "a.test",
-        Attempts(renew_at=int(NOW.timestamp()), ask_window_at=int(NOW.timestamp()) + 9),
-        str(host.root / "memory"),
-    )
     host.renew()
-    assert (host.asked, host.commands) == ([], ["certonly"])
+    attempts.write("a.test", replace(host.memory, renew_at=int(NOW.timestamp())), str(host.root / "memory"))
+    host.renew()
+    assert (len(host.asked), host.commands) == (1, ["renew", "certonly"])
+
+
+def test_what_the_authority_wanted_of_a_certificate_is_not_asked_of_its_successor(host: Host) -> None:
+    host.renew()
+    attempts.write("a.test", replace(host.memory, renew_at=int(NOW.timestamp())), str(host.root / "memory"))
+    host.issue()
+    host.renew()
+    assert (len(host.asked), host.commands) == (2, ["renew", "renew"])
+
+
+@pytest.mark.parametrize(
+    ("days", "after", "commands"),
+    [
+        (6, 2.9, []),
+        (6, 3.1, ["renew"]),
+        (45, 29.9, []),
+        (45, 30.1, ["renew"]),
+        (90, 1, ["renew"]),
+    ],
+)
+def test_certbot_is_not_asked_about_a_short_life_before_it_is_time(
+    host: Host, days: int, after: float, commands: list[str]
+) -> None:
+    """certbot 4.0 renews what ends within 30 days, whatever its life."""
+    host.issue(days=days)
+    host.window = None
+    assert host.renew(NOW + timedelta(days=after)) == []
+    assert host.commands == commands
+
+
+def test_certbot_decides_about_a_short_life_where_it_was_told_how_or_knows_how(host: Host) -> None:
+    host.issue(days=6)
+    host.version = "certbot 4.1.0"
+    host.renew()
+    host.version = "certbot 4.0.0"
+    renewal = host.root / "letsencrypt/renewal/a.test.conf"
+    renewal.write_text(renewal.read_text().replace("# renew_before_expiry = 30 days", "renew_before_expiry = 5 days"))
+    host.renew()
+    assert host.commands == ["renew", "renew"]
+
+
+def test_a_failure_is_forgotten_once_there_is_nothing_to_renew(host: Host) -> None:
+    host.issue(days=6)
+    attempts.write("a.test", Attempts(failures=1), str(host.root / "memory"))
+    assert host.renew() == []
+    assert (host.memory.failures, host.commands) == (0, [])
 
 
 def test_a_certbot_that_asks_by_itself_is_left_to_it(host: Host) -> None:

@@ -59,8 +59,9 @@ def answered(status: int = 200, body: bytes = HEALTH, seconds: float = 0.1) -> A
     return Answered(Response(status, {"location": "https://b/", "x": "1"}, body, seconds))
 
 
-def served(days: float) -> Served:
-    return Served(Certificate(NOW + timedelta(days=days), ("app.example", "www.example"), "CA", "f" * 64), NOW)
+def served(days: float, *, of: float = 90) -> Served:
+    ends = NOW + timedelta(days=days)
+    return Served(Certificate(ends - timedelta(days=of), ends, ("app.example", "www.example"), "CA", "f" * 64), NOW)
 
 
 def certificate(**options: object) -> CertificateCheck:
@@ -90,6 +91,9 @@ EXPOSURE = ExposureCheck("a", host="h", ports=(22, 443, 5432), allowed=(22, 80, 
         (tcp("open"), Port(True), "open"),
         (tcp("closed"), Port(False, "Nothing listens"), "closed"),
         (certificate(min_days=14), served(14), "14 days left, by CA"),
+        (certificate(), served(14), "14 days left, by CA"),
+        (certificate(), served(8, of=45), "8 days left, by CA"),
+        (certificate(), served(1.6, of=6), "2 days left, by CA"),
         (certificate(names=("www.example",)), served(60), "60 days left, by CA"),
         (PostgresCheck("a"), Replied("1\n"), "answered '1'"),
         (REDIS, Replied("PONG\n"), "PONG"),
@@ -120,7 +124,8 @@ EXPOSURE = ExposureCheck("a", host="h", ports=(22, 443, 5432), allowed=(22, 80, 
             "tcp-open",
             "tcp-closed",
         ),
-        *("certificate-lasts-exactly", "certificate-name", "query", "pong", "containers", "one-shot-that-ended-well"),
+        *("certificate-lasts-exactly", "certificate-of-90-days", "certificate-of-45-days", "certificate-of-6-days"),
+        *("certificate-name", "query", "pong", "containers", "one-shot-that-ended-well"),
         *("one-off-is-not-a-service", "backup-exactly-as-old", "backup-dated-a-minute-ahead", "only-allowed-ports"),
     ],
 )
@@ -148,7 +153,9 @@ def test_as_expected(check: Check, observation: Observation, observed: str) -> N
         (WebsocketCheck("a", message="hi"), Echoed("ho", 0.1), "it sent back 'ho'", "service that echoes"),
         (tcp("closed"), Port(True), "h:5432 accepts connections and must not.", "published"),
         (tcp("open"), Port(False, "Nothing listens on h:5432."), "Nothing listens on h:5432.", "Start"),
-        (certificate(min_days=14), served(13.5), "it ends in 13.5 days, sooner than 14.", "certbot"),
+        (certificate(min_days=14), served(13.5, of=45), "it ends in 13.5 days, sooner than 14.", "certbot"),
+        (certificate(), served(13.5), "it ends in 13.5 days, sooner than 14.", "certbot"),
+        (certificate(), served(0.9, of=6), "it ends in 0.9 days, sooner than 1.", "certbot"),
         (certificate(names=("b", "c")), served(60), "it is not for b, c but for app.example, www.example.", "aliases"),
         (REDIS, Replied("LOADING"), "it said 'LOADING'.", "service=redis"),
         (STACK, Containers(()), "shop/all services has no container.", "deploy.yml"),
@@ -181,6 +188,7 @@ def test_as_expected(check: Check, observation: Observation, observed: str) -> N
             "json-gap",
         ),
         *("json-not-a-mapping", "not-json", "slow", "other-echo", "tcp-open", "tcp-closed", "certificate-ends"),
+        *("certificate-of-90-days-ends", "certificate-of-6-days-ends"),
         *("certificate-names", "redis-loads", "no-container", "starting", "restarting", "exited-and-paused"),
         *("stopped-service", "failed-job"),
         *("backup-too-old", "no-backup", "stranger-reachable", "nothing-reachable"),

@@ -51,7 +51,13 @@ def test_row_tells_how_it_went(verdict: Verdict, attempts: int, word: str, seen:
 
 
 def test_web_addresses_have_status_and_certificate() -> None:
-    certificate = Certificate(datetime(2027, 1, 2, tzinfo=timezone.utc), ("app.example",), "CA", "")
+    certificate = Certificate(
+        datetime(2026, 10, 4, tzinfo=timezone.utc),
+        datetime(2027, 1, 2, tzinfo=timezone.utc),
+        ("app.example",),
+        "CA",
+        "",
+    )
     seen = Answered(Response(200, {}, b"", 0.1, certificate))
     plain = HttpCheck("plain", url="http://app.example/")
     results = [

@@ -109,6 +109,7 @@ def test_certificate_is_described(authority: Authority) -> None:
     assert answer.certificate.names == ("app.example", "www.app.example")
     assert answer.certificate.issuer == "Test CA"
     assert 9.9 < (answer.certificate.not_after.timestamp() - time.time()) / 86400 < 10.1
+    assert answer.certificate.not_before.timestamp() <= time.time()
     assert len(answer.certificate.fingerprint) == 64
 
 

@@ -4,7 +4,7 @@
 
 Files decide (``release/active.py``), so neither a switch nor a weight reloads nginx. To look for them took a fifth of
 what nginx does for a request, so each worker remembers what it found until the second is over, and whoever changes a
-file waits for that (``SEEN_AFTER``).
+file waits for that (``seen_after``).
 """
 
 from __future__ import annotations

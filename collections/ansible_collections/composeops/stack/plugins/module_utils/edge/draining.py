@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 
 from ansible_collections.composeops.stack.plugins.module_utils.edge.block import block
 from ansible_collections.composeops.stack.plugins.module_utils.io import files
-from ansible_collections.composeops.stack.plugins.module_utils.release.active import SEEN_AFTER
+from ansible_collections.composeops.stack.plugins.module_utils.release.active import seen_after
 
 FLAG = "/run/composeops/edge.draining"
 """nginx looks for it."""
@@ -82,12 +82,13 @@ def begin(owner: int, idle_connections: Callable[[], int | None], flag: str = FL
         os.fchmod(stream.fileno(), 0o644)
         stream.write(f"{owner}\n")
     began = time.monotonic()
+    unseen = seen_after(time.time())
     calm = 0
     while calm < CALM and time.monotonic() - began < IDLE:
         idle = idle_connections()
         if idle is None:
             return
-        calm = 0 if idle or time.monotonic() - began < SEEN_AFTER else calm + 1
+        calm = 0 if idle or time.monotonic() - began < unseen else calm + 1
         time.sleep(POLL)
 
 

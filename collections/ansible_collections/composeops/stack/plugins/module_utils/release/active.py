@@ -14,6 +14,7 @@ So neither a switch nor a weight reloads anything:
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 
@@ -24,12 +25,19 @@ from ansible_collections.composeops.stack.plugins.module_utils.release.model imp
 
 DIRECTORY = "/etc/nginx/composeops/active"
 SHARES = 100
-SEEN_AFTER = 2.0
-"""Seconds after which every worker of nginx knows that a file came or went (``edge/choice.py``): it remembers until the
-second of its clock is over, and that clock goes on when the worker is done with what came together."""
+MARGIN = 0.5
+"""Seconds that a worker of nginx may be busy with what came together, before its clock goes on."""
 READABLE = 0o755
 MARKS: dict[Sticky, str] = {"none": "by-request", "address": "by-address", "cookie": "by-cookie"}
 """The file that says by what requests are told apart."""
+
+
+def seen_after(now: float) -> float:
+    """Return the seconds after which every worker of nginx knows that a file came or went ``now``, in epoch seconds.
+
+    Each remembers what it found until the second of its clock is over (``edge/choice.py``).
+    """
+    return math.floor(now) + 1 - now + MARGIN
 
 
 def flag(stack: str, directory: str = DIRECTORY) -> str:
@@ -48,7 +56,7 @@ def serving(stack: str, directory: str = DIRECTORY) -> str:
 
 
 def switch(stack: str, colour: str, directory: str = DIRECTORY) -> None:
-    """Send all new requests to ``colour`` after ``SEEN_AFTER``, and some before; those under way stay where they are.
+    """Send all new requests to ``colour`` as of ``seen_after``, and some before; those under way stay where they are.
 
     The weights go last. nginx looks for them first: a request that still finds them goes where the canary was, and
     one that does not finds the flag as it is now. The other way round, it could find neither.
@@ -63,7 +71,7 @@ def switch(stack: str, colour: str, directory: str = DIRECTORY) -> None:
 
 
 def weigh(stack: str, colour: str, percent: int, directory: str = DIRECTORY, sticky: Sticky = "none") -> None:
-    """Send ``percent`` of the new requests to ``colour`` after ``SEEN_AFTER``, and the others where they went."""
+    """Send ``percent`` of the new requests to ``colour`` as of ``seen_after``, and the others where they went."""
     if not 0 <= percent <= SHARES or colour not in COLOURS:
         raise InvalidInput(f"Stack {stack}: {percent} % of the requests cannot go to {colour!r}.")
     if percent == 0:
@@ -101,7 +109,7 @@ def weights(stack: str, directory: str = DIRECTORY) -> dict[str, int]:
 
 
 def clear_weights(stack: str, directory: str = DIRECTORY) -> None:
-    """Send all new requests where the flag says after ``SEEN_AFTER``; nothing happens where no canary runs."""
+    """Send all new requests where the flag says as of ``seen_after``; nothing happens where no canary runs."""
     _unlink(canary(stack, directory))
     shutil.rmtree(_shares(stack, directory), ignore_errors=True)
 

@@ -69,11 +69,11 @@ class NginxSwitch:
 
     def switch(self, colour: str) -> None:
         active.switch(self._stack, colour, self._directory)
-        self._clock.sleep(active.SEEN_AFTER)
+        self._wait()
 
     def weigh(self, colour: str, percent: int, sticky: Sticky) -> None:
         active.weigh(self._stack, colour, percent, self._directory, sticky)
-        self._clock.sleep(active.SEEN_AFTER)
+        self._wait()
 
     def weights(self) -> dict[str, int]:
         return active.weights(self._stack, self._directory)
@@ -82,10 +82,13 @@ class NginxSwitch:
         ran = bool(self.weights())
         active.clear_weights(self._stack, self._directory)
         if ran:
-            self._clock.sleep(active.SEEN_AFTER)
+            self._wait()
 
     def traffic(self) -> Traffic:
         return Traffic(self._log)
+
+    def _wait(self) -> None:
+        self._clock.sleep(active.seen_after(self._clock.now()))
 
 
 class TraefikSwitch:

@@ -15,7 +15,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.edge.draining imp
 @pytest.fixture
 def flag(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(draining, "POLL", 0.0)
-    monkeypatch.setattr(draining, "SEEN_AFTER", 0.0)
+    monkeypatch.setattr(draining, "seen_after", lambda now: 0.0)
     return tmp_path / "run/edge.draining"
 
 
@@ -56,7 +56,7 @@ def test_clients_that_never_go_are_not_waited_for_longer_than_a_connection_may_b
 
 def test_calm_says_nothing_before_nginx_has_seen_the_flag(flag: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = itertools.count()
-    monkeypatch.setattr(draining, "SEEN_AFTER", 8)
+    monkeypatch.setattr(draining, "seen_after", lambda now: 8)
     monkeypatch.setattr(draining.time, "monotonic", lambda: next(clock))
     answers = [0] * 9
     with drained(answers.pop, str(flag)):

@@ -33,6 +33,7 @@ class Edge(FakeClock):
     steps: list[tuple[int, int]] = field(default_factory=list)
     """Percent and seconds, as they were seen."""
     killed_at: int = 0
+    seen: int = 0
 
     @property
     def directory(self) -> str:
@@ -47,9 +48,10 @@ class Edge(FakeClock):
 
     def sleep(self, seconds: float) -> None:
         super().sleep(seconds)
-        if seconds == active.SEEN_AFTER:
-            return  # nginx does not see a weight before
         percent = self.weight()
+        if percent != self.seen:
+            self.seen = percent
+            return  # nginx does not see a weight before
         if not self.steps or self.steps[-1][0] != percent:
             self.steps.append((percent, 0))
         self.steps[-1] = (percent, self.steps[-1][1] + 1)
@@ -155,7 +157,7 @@ def test_where_few_requests_are_left_for_the_one_before_earlier_steps_count_too(
 def test_a_hold_below_a_second_is_held_so_long(edge: Edge) -> None:
     began = edge.time
     edge.run(replace(POLICY, steps=(50,), hold=0.5))
-    assert edge.time - began == pytest.approx(0.5 + active.SEEN_AFTER)
+    assert edge.time - began == pytest.approx(0.5 + 1 + active.MARGIN)
 
 
 def test_a_run_that_is_interrupted_takes_the_weights_away(edge: Edge) -> None:

@@ -25,7 +25,9 @@ demo: venv ## Set up everything on this machine and take the pet-care system to 
 	@scripts/demo
 
 .PHONY: test
-test: lint unit bed-test ## Run every test: lint, types, unit, contract, modules on a real host, the whole system
+test: venv ## Run every test: lint, types, unit, contract, modules on a real host, the whole system
+	$(MAKE) --jobs=2 --output-sync=target lint unit
+	$(MAKE) bed-test
 
 .PHONY: bed-test
 bed-test: venv ## Run the tests that need real hosts (starts the test bed); GROUPS="edge stack" runs some of them

@@ -23,7 +23,7 @@ from tests.integration.backup_host import (  # noqa: F401 (a fixture)
     bench_fixture,
 )
 from tests.integration.bed_host import Completed
-from tests.support.s3_proxy import Answer, BreakOff, Fault, Request, S3Proxy, Slow, s3_proxy
+from tests.support.fault_proxy import Answer, BreakOff, Fault, FaultProxy, Request, Slow, fault_proxy
 
 pytestmark = pytest.mark.bed
 
@@ -32,10 +32,10 @@ ROWS = 40_000
 
 
 @pytest.fixture(name="store", scope="module")
-def store_fixture(bench: BackupHost) -> Iterator[S3Proxy]:
+def store_fixture(bench: BackupHost) -> Iterator[FaultProxy]:
     """The proxy, which the host takes for its store."""
     gateway = bench.host.output("ip -4 route show default | cut -d' ' -f3")
-    with s3_proxy(bench.store["endpoint"], bench.store["ca"], gateway) as (proxy, url):
+    with fault_proxy(bench.store["endpoint"], bench.store["ca"], gateway) as (proxy, url):
         settings = json.loads(bench.host.read(SETTINGS))
         settings["store"].update(endpoint=url, ca="")
         bench.host.write(SETTINGS, json.dumps(settings), mode="0600")
@@ -48,7 +48,7 @@ def store_fixture(bench: BackupHost) -> Iterator[S3Proxy]:
 
 
 @pytest.fixture(autouse=True)
-def fault(store: S3Proxy) -> Iterator[None]:
+def fault(store: FaultProxy) -> Iterator[None]:
     yield
     store.clear()
 
@@ -138,7 +138,7 @@ FAULTS: dict[str, tuple[Callable[[Request], Fault], str]] = {
 
 @pytest.mark.parametrize(("fails", "said"), FAULTS.values(), ids=FAULTS.keys())
 def test_a_store_that_refuses_fails_the_run_and_the_next_one_succeeds(
-    bench: BackupHost, store: S3Proxy, fails: Callable[[Request], Fault], said: str
+    bench: BackupHost, store: FaultProxy, fails: Callable[[Request], Fault], said: str
 ) -> None:
     before = objects(bench)
     store.set(fails)
@@ -158,7 +158,7 @@ def test_a_store_that_refuses_fails_the_run_and_the_next_one_succeeds(
 
 
 def test_a_store_that_fails_now_and_then_and_one_that_is_slow_get_their_backups(
-    bench: BackupHost, store: S3Proxy
+    bench: BackupHost, store: FaultProxy
 ) -> None:
     store.set(parts(Answer(500, "InternalError"), first=2))
     assert run(bench).ok
@@ -169,7 +169,9 @@ def test_a_store_that_fails_now_and_then_and_one_that_is_slow_get_their_backups(
     assert bench.uploads() == []
 
 
-def test_a_store_that_goes_away_half_way_leaves_an_upload_that_is_no_backup(bench: BackupHost, store: S3Proxy) -> None:
+def test_a_store_that_goes_away_half_way_leaves_an_upload_that_is_no_backup(
+    bench: BackupHost, store: FaultProxy
+) -> None:
     before = objects(bench)
     gone = threading.Event()
 
@@ -192,7 +194,7 @@ def test_a_store_that_goes_away_half_way_leaves_an_upload_that_is_no_backup(benc
 
 
 def test_a_backup_that_is_killed_on_a_slow_store_is_told_and_followed_by_one_that_succeeds(
-    bench: BackupHost, store: S3Proxy
+    bench: BackupHost, store: FaultProxy
 ) -> None:
     before = objects(bench)
     store.set(lambda request: Slow(2_000_000) if request.is_part else None)
@@ -212,7 +214,7 @@ def test_a_backup_that_is_killed_on_a_slow_store_is_told_and_followed_by_one_tha
         bench.s3.abort_multipart_upload(Bucket=bench.bucket, **upload)
 
 
-def test_a_disk_that_is_full_stops_a_restore_before_anything_is_replaced(bench: BackupHost, store: S3Proxy) -> None:
+def test_a_disk_that_is_full_stops_a_restore_before_anything_is_replaced(bench: BackupHost, store: FaultProxy) -> None:
     bench.backup(DATABASE)
     keep = f"{STATE}/{DATABASE}.identity"
     bench.host.run(f"cp -a {keep} /run/kept; mount -t tmpfs -o size=20m,mode=0700 tmpfs {STATE}", check=True)
@@ -250,7 +252,7 @@ class Client:
         return int(count), float(percentile)
 
 
-def test_no_write_fails_while_scheduled_backups_run_and_redis_answers(bench: BackupHost, store: S3Proxy) -> None:
+def test_no_write_fails_while_scheduled_backups_run_and_redis_answers(bench: BackupHost, store: FaultProxy) -> None:
     """The latencies are printed: on a machine that does other things, they are no property of a backup."""
     bench.psql("CREATE TABLE written (number int PRIMARY KEY)")
     fill = 'for n = 1, 200000 do redis.call("SET", "filler:" .. n, string.rep("x", 200)) end'
@@ -278,7 +280,7 @@ def test_no_write_fails_while_scheduled_backups_run_and_redis_answers(bench: Bac
     print(f"\nPING of Redis, p99 in ms: {idle:.2f} idle, {writing:.2f} under writes, {busy:.2f} with backups as well")
 
 
-def test_a_host_deletes_nothing_and_its_key_could_not(bench: BackupHost, store: S3Proxy) -> None:
+def test_a_host_deletes_nothing_and_its_key_could_not(bench: BackupHost, store: FaultProxy) -> None:
     """A backup, a verification, a restore and a failure ask for no deletion but that of unfinished uploads."""
     store.requests.clear()
     assert run(bench).ok

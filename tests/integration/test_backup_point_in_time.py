@@ -22,7 +22,7 @@ from tests.integration.pitr_host import (
     Written,
     bench_fixture,
 )
-from tests.support.s3_proxy import Request, s3_proxy
+from tests.support.fault_proxy import Request, fault_proxy
 
 pytestmark = pytest.mark.bed
 
@@ -263,7 +263,7 @@ def test_pruning_removes_the_log_before_the_oldest_base_and_every_later_moment_i
     drilled = bench.program(f"drill {SOURCE}")
     assert drilled.ok, drilled
 
-    with s3_proxy(bench.store["endpoint"], bench.store["ca"], "127.0.0.1") as (proxy, url):
+    with fault_proxy(bench.store["endpoint"], bench.store["ca"], "127.0.0.1") as (proxy, url):
         proxy.rewrite = older(before, timedelta(hours=3))
         given = {
             "only_source": SOURCE,

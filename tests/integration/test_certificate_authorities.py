@@ -14,9 +14,12 @@ from typing import Any
 
 import pytest
 import yaml
+from testbed import pki
+from testbed.state import StateDirectory, default_directory
 
 from tests.integration.bed_host import PlaybookRun
 from tests.integration.edge_host import Edge, edge, site
+from tests.support.fault_proxy import FaultProxy, Problem, fault_proxy
 
 pytestmark = pytest.mark.bed
 __all__ = ["edge"]
@@ -34,6 +37,11 @@ dns_rfc2136_algorithm = HMAC-SHA256
 """
 SECRET, WRONG_SECRET = "Y29tcG9zZW9wcy10ZXN0YmVkLWRucy1rZXktMDAwMDE=", "bm90LXRoZS1rZXktb2YtdGhlLXpvbmUtMDAwMDAwMDA="
 RENEW = "composeops certificates renew"
+IN_WORDS = (
+    "too many certificates (5) already issued for this exact set of identifiers in the last 168h0m0s, retry after"
+    " {:%Y-%m-%d %H:%M:%S} UTC: see https://letsencrypt.org/docs/rate-limits/"
+)
+"""Let's Encrypt's words of a limit, from its documentation."""
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +51,19 @@ def authority(edge: Edge) -> str:
     found = re.search(r"https://([0-9.]+):14000/dir", variables["edge_acme_directory"])
     assert found
     return found[1]
+
+
+@pytest.fixture(scope="module")
+def limiter(edge: Edge, authority: str) -> Iterator[tuple[FaultProxy, str]]:
+    """A way to the authority on which a test sets limits, for Pebble has none, and the directory that it leads to."""
+    variables = yaml.safe_load((edge.host.inventory / "group_vars/all.yml").read_text(encoding="utf-8"))
+    gateway = edge.host.output("ip -4 route show default | cut -d' ' -f3").strip()
+    bed = StateDirectory(default_directory())
+    pki.ensure_certificate(bed, "limiter", ["limiter"], [gateway])
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(bed / "limiter/cert.pem", bed / "limiter/key.pem")
+    with fault_proxy(f"https://{authority}:14000", variables["edge_acme_ca"], gateway, context) as (proxy, url):
+        yield proxy, f"{url}/dir"
 
 
 def dns(authority: str, secret: str = SECRET) -> dict[str, Any]:
@@ -223,6 +244,34 @@ def test_a_revoked_certificate_has_its_successor_first(edge: Edge, authority: st
         "context=ssl._create_unverified_context()).read().decode())'"
     )
     assert '"Status": "Revoked"' in status
+
+
+@pytest.mark.parametrize("detail", [IN_WORDS, "slow down"], ids=["told in words", "told in a header"])
+def test_a_rate_limit_is_told_and_the_timer_keeps_to_it(
+    edge: Edge, limiter: tuple[FaultProxy, str], detail: str
+) -> None:
+    proxy, directory = limiter
+    issued(edge, site(APP), acme_directory=directory)
+    before = edge.serial(APP)
+    ends = datetime.now(timezone.utc) + timedelta(hours=30)
+    limit = Problem(429, "rateLimited", detail.format(ends), 30 * 3600)
+    proxy.set(lambda request: limit if request.path == "/order-plz" else None)
+    failed = edge.certificates(site(APP), acme_directory=directory, key_type="rsa")
+    assert detail.format(ends) in failed["msg"]
+    told = re.search(r"Its rate limit ends at ([0-9-]+ [0-9:]+ UTC); asking before that is in vain", failed["msg"])
+    assert told, failed["msg"]
+    assert abs(datetime.strptime(told[1], "%Y-%m-%d %H:%M %Z").replace(tzinfo=timezone.utc) - ends) < timedelta(
+        minutes=2
+    )
+    assert edge.serial(APP) == before
+    asked = len(proxy.requests)
+    with due(edge):
+        waiting = edge.host.run(RENEW, check=True)
+    assert f"{APP}: not asked before {told[1]}, after 1 failures" in waiting.stdout
+    assert len(proxy.requests) == asked
+    proxy.clear()
+    assert not edge.certificates(site(APP), acme_directory=directory, key_type="rsa")["failed"]
+    assert edge.serial(APP) != before
 
 
 def test_while_the_authority_is_down_the_timer_waits_and_a_run_mends(edge: Edge, authority: str) -> None:

@@ -94,6 +94,7 @@ class Authority:
 
 
 SHORT = timedelta(days=10)
+"""A shorter life is renewed when half of it is left: certbot's own number."""
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ from ansible_collections.composeops.stack.plugins.module_utils.io.runner import 
 
 DNS = "dns-"
 HURRIES_BELOW = timedelta(days=90)
+"""A third of more is 30 days and more, and then certbot's two rules come to the same."""
 
 
 class Renewer:

@@ -180,7 +180,8 @@ class Service:
         self._due["measure"] = self._clock() + MEASURE_SECONDS
         observed: Observed = server.observe(self._runner, self._receiver.place)
         lag = measure.of(self._bucket, self._settings.host, observed, self._spool, catalogue.now())
-        if not lag.problem and self._gap():
+        if lag.mended_by_base and self._gap():
+            # Before the bucket shows the gap, and as its reason once it does.
             lag = replace(lag, seconds=None, problem=measure.GAVE_UP)
         metrics.wal_lag(
             self._settings,

@@ -145,6 +145,19 @@ def test_what_the_server_gave_up_asks_for_a_base_at_once_and_is_mended_by_one_th
     assert world.units() == ["composeops-backup@cluster.service"]
 
 
+def test_the_reason_of_a_gap_is_told_whether_the_bucket_shows_it_by_then_or_not(world: World) -> None:
+    world.observed = replace(world.observed, slots={"composeops_wal_cluster": "lost"})
+    working = world.service()
+    for seconds, problem in ((0, "segment 000000010000000000000005 is missing in the store"), (10, "")):
+        world.time, world.lag = seconds, Lag(0, None, problem)
+        working.turn()
+    assert [said for said in world.said if said.startswith("No restore")] == [
+        "No restore could go up to now: the server gave up a part of the log that was not received"
+        " (max_slot_wal_keep_size)."
+    ]
+    assert world.units() == ["composeops-backup@cluster.service"]
+
+
 def test_what_is_finished_is_stored_and_then_leaves_the_host(world: World) -> None:
     world.finish(3)
     world.service().turn()

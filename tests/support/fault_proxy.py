@@ -1,13 +1,14 @@
-"""A reverse proxy before the bed's S3 store that answers, delays, breaks off and rewrites as a test tells it to.
+"""A reverse proxy before a server of the bed that answers, delays, breaks off and rewrites as a test tells it to.
 
 It forwards every request as it came, signature and all, and remembers what was asked: a test can say which verbs a
-host needs. The host reaches it through the bed's gateway, without TLS.
+host needs. The host reaches it through the bed's gateway, without TLS before the S3 store.
 """
 
 from __future__ import annotations
 
 import http.client
 import http.server
+import json
 import ssl
 import threading
 import time
@@ -26,7 +27,9 @@ class Request:
     """One request, as a test sees it."""
 
     method: str
+    path: str
     key: str
+    """What an S3 store calls the object: the path without the bucket."""
     query: dict[str, list[str]]
     number: int
     """Which one it is since the fault was set, from 1 on."""
@@ -47,6 +50,28 @@ class Answer:
     status: int
     code: str
 
+    def headers(self) -> list[tuple[str, str]]:
+        return [("Content-Type", "application/xml")]
+
+    def body(self) -> str:
+        return f"<Error><Code>{self.code}</Code><Message>told by a test</Message></Error>"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Answer in place of an ACME server, with an error as RFC 8555 has it."""
+
+    status: int
+    kind: str
+    detail: str
+    retry_after: int
+
+    def headers(self) -> list[tuple[str, str]]:
+        return [("Content-Type", "application/problem+json"), ("Retry-After", str(self.retry_after))]
+
+    def body(self) -> str:
+        return json.dumps({"type": f"urn:ietf:params:acme:error:{self.kind}", "detail": self.detail})
+
 
 @dataclass(frozen=True)
 class Slow:
@@ -60,10 +85,10 @@ class BreakOff:
     """Close the connection in the middle of the body, as a store does that has gone."""
 
 
-Fault = Answer | Slow | BreakOff | None
+Fault = Answer | Problem | Slow | BreakOff | None
 
 
-class S3Proxy:
+class FaultProxy:
     """The proxy, with the fault that is in force."""
 
     def __init__(self, upstream: str, ca: str) -> None:
@@ -89,12 +114,12 @@ class S3Proxy:
         with self._lock:
             self._count += 1
             key = target.path.lstrip("/").partition("/")[2]
-            request = Request(method, key, parse_qs(target.query, keep_blank_values=True), self._count)
+            request = Request(method, target.path, key, parse_qs(target.query, keep_blank_values=True), self._count)
             self.requests.append(request)
             return request, self._fault(request)
 
 
-def _handler(proxy: S3Proxy) -> type[http.server.BaseHTTPRequestHandler]:
+def _handler(proxy: FaultProxy) -> type[http.server.BaseHTTPRequestHandler]:
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
@@ -107,9 +132,8 @@ def _handler(proxy: S3Proxy) -> type[http.server.BaseHTTPRequestHandler]:
                 self.connection.shutdown(2)
                 return
             body = self._body(length, fault.bytes_per_second if isinstance(fault, Slow) else 0)
-            if isinstance(fault, Answer):
-                text = f"<Error><Code>{fault.code}</Code><Message>told by a test</Message></Error>".encode()
-                self._answer(fault.status, [("Content-Type", "application/xml")], text)
+            if isinstance(fault, (Answer, Problem)):
+                self._answer(fault.status, fault.headers(), fault.body().encode())
                 return
             upstream = http.client.HTTPSConnection(
                 str(proxy.upstream.hostname), proxy.upstream.port, context=proxy.context, timeout=60
@@ -154,15 +178,19 @@ def _handler(proxy: S3Proxy) -> type[http.server.BaseHTTPRequestHandler]:
 
 
 @contextmanager
-def s3_proxy(upstream: str, ca: str, address: str) -> Iterator[tuple[S3Proxy, str]]:
-    """Serve at ``address`` for the block; give the proxy and its URL."""
-    proxy = S3Proxy(upstream, ca)
+def fault_proxy(
+    upstream: str, ca: str, address: str, tls: ssl.SSLContext | None = None
+) -> Iterator[tuple[FaultProxy, str]]:
+    """Serve at ``address`` for the block, over TLS where there is a context for it; give the proxy and its URL."""
+    proxy = FaultProxy(upstream, ca)
     server = http.server.ThreadingHTTPServer((address, 0), _handler(proxy))
     server.daemon_threads = True
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield proxy, f"http://{address}:{server.server_port}"
+        yield proxy, f"{'https' if tls else 'http'}://{address}:{server.server_port}"
     finally:
         server.shutdown()
         server.server_close()

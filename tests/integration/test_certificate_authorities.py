@@ -6,13 +6,13 @@ import contextlib
 import json
 import re
 import ssl
-import urllib.request
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from http import HTTPStatus
 from typing import Any
 
 import pytest
+import urllib3
 import yaml
 from testbed import pki
 from testbed.state import StateDirectory, default_directory
@@ -47,8 +47,7 @@ IN_WORDS = (
 @pytest.fixture(scope="module")
 def authority(edge: Edge) -> str:
     """Return the address of the host's authorities: the usual one, and beside it one that binds accounts."""
-    variables = yaml.safe_load((edge.host.inventory / "group_vars/all.yml").read_text(encoding="utf-8"))
-    found = re.search(r"https://([0-9.]+):14000/dir", variables["edge_acme_directory"])
+    found = re.search(r"https://([0-9.]+):14000/dir", edge_directory(edge))
     assert found
     return found[1]
 
@@ -56,13 +55,13 @@ def authority(edge: Edge) -> str:
 @pytest.fixture(scope="module")
 def limiter(edge: Edge, authority: str) -> Iterator[tuple[FaultProxy, str]]:
     """A way to the authority on which a test sets limits, for Pebble has none, and the directory that it leads to."""
-    variables = yaml.safe_load((edge.host.inventory / "group_vars/all.yml").read_text(encoding="utf-8"))
     gateway = edge.host.output("ip -4 route show default | cut -d' ' -f3").strip()
     bed = StateDirectory(default_directory())
     pki.ensure_certificate(bed, "limiter", ["limiter"], [gateway])
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(bed / "limiter/cert.pem", bed / "limiter/key.pem")
-    with fault_proxy(f"https://{authority}:14000", variables["edge_acme_ca"], gateway, context) as (proxy, url):
+    ca = bed_variables(edge)["edge_acme_ca"]
+    with fault_proxy(f"https://{authority}:14000", ca, gateway, context) as (proxy, url):
         yield proxy, f"{url}/dir"
 
 
@@ -221,15 +220,19 @@ def move_window(edge: Edge, authority: str, days: int) -> None:
     }
     # Its own interface, which is for tests alone.
     url = f"https://{authority}:15000/set-renewal-info/"
-    asked = urllib.request.Request(url, json.dumps(body).encode(), method="POST")
-    context = ssl._create_unverified_context()  # noqa: S323 (to the bed)
-    with urllib.request.urlopen(asked, context=context, timeout=10) as answer:  # noqa: S310
-        assert answer.status == HTTPStatus.OK
+    trusting = urllib3.PoolManager(ca_cert_data=bed_variables(edge)["edge_acme_ca"], timeout=10.0, retries=False)
+    answer = trusting.request("POST", url, json=body)
+    assert answer.status == HTTPStatus.OK, answer.data
 
 
 def edge_directory(edge: Edge) -> str:
-    variables = yaml.safe_load((edge.host.inventory / "group_vars/all.yml").read_text(encoding="utf-8"))
-    return str(variables["edge_acme_directory"])
+    return str(bed_variables(edge)["edge_acme_directory"])
+
+
+def bed_variables(edge: Edge) -> dict[str, Any]:
+    """Return what the bed's inventory says of this host's authorities."""
+    found: dict[str, Any] = yaml.safe_load((edge.host.inventory / "group_vars/all.yml").read_text(encoding="utf-8"))
+    return found
 
 
 def test_a_revoked_certificate_has_its_successor_first(edge: Edge, authority: str) -> None:

@@ -157,7 +157,7 @@ def test_pet_03_certificates_are_renewed_by_a_timer(host: Any) -> None:
     assert timer.is_running
 
 
-def test_workers_that_remember_by_a_clock_that_was_set_are_replaced(host: Any) -> None:
+def test_what_a_clock_that_is_set_starts_replaces_the_workers_of_nginx(host: Any) -> None:
     """The clock itself is the machine's, and no test's to set."""
     timer = host.service("composeops-edge-clock.timer")
     assert timer.is_enabled

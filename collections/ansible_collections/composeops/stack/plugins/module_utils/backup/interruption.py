@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import threading
 from collections.abc import Iterator
 from types import FrameType
 from typing import NoReturn
@@ -42,8 +43,17 @@ def undisturbed() -> Iterator[None]:
 
     For what takes back at the end of every run: a signal that ended it half way would leave the rest.
     """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    waiting: list[int] = []
+    # A mask is a thread's own, and inherited by programs. The process gets the signal through any other thread that it
+    # has, and Python hands it to the main one.
+    main = threading.current_thread() is threading.main_thread()
+    handlers = {number: signal.signal(number, lambda given, _: waiting.append(given)) for number in SIGNALS if main}
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        if waiting:
+            signal.raise_signal(waiting[0])

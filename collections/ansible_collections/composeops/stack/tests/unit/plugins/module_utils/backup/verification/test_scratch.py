@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
+import socket
 import subprocess
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 from ansible_collections.composeops.stack.plugins.module_utils.backup import images
@@ -67,10 +70,37 @@ def test_a_container_is_removed_by_its_label_however_the_block_ends() -> None:
     ]
 
 
-def test_a_drill_that_is_stopped_while_it_removes_its_container_removes_it_and_then_stops() -> None:
+@pytest.fixture(params=[False, True], ids=["alone", "beside a thread"])
+def signalled(request: pytest.FixtureRequest) -> Iterator[Callable[[], None]]:
+    """Send the process a signal; return once Python has it, by way of another thread where there is one."""
+    ours, theirs = socket.socketpair()
+    theirs.setblocking(False)
+    before = signal.set_wakeup_fd(theirs.fileno())
+    done = threading.Event()
+    threads = [threading.Thread(target=done.wait)] if request.param else []
+    for thread in threads:
+        thread.start()
+
+    def send() -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        # Where every thread keeps it waiting, nothing comes.
+        assert select.select([ours], [], [], 5 if threads else 0)[0] or not threads
+
+    yield send
+    done.set()
+    for thread in threads:
+        thread.join()
+    signal.set_wakeup_fd(before)
+    ours.close()
+    theirs.close()
+
+
+def test_a_drill_that_is_stopped_while_it_removes_its_container_removes_it_and_then_stops(
+    signalled: Callable[[], None],
+) -> None:
     def answer(argv: Sequence[str]) -> tuple[int, str, str]:
         if argv[1] == "ps":
-            os.kill(os.getpid(), signal.SIGTERM)
+            signalled()
         return 0, "abc\n", ""
 
     one = task(answer)
